@@ -1,0 +1,211 @@
+"""TrainingSettings: every choice of a training run, with its help, range and default.
+
+The form on the train page, the options of `train` in the shell and the file saved beside the model all come from
+this one dataclass.
+"""
+
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from biotl_core.data.tasks import Task
+from biotl_core.errors import UserError
+
+TuningMethod = Literal["frozen", "lora", "full", "scratch"]
+Optimizer = Literal["adamw", "sgd", "nesterov", "gradient_descent"]
+Schedule = Literal["constant", "linear", "cosine"]
+Pooling = Literal["mean", "mean_max", "first"]
+Head = Literal["linear", "mlp"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+METHODS: dict[TuningMethod, tuple[str, str]] = {
+    "frozen": (
+        "Learn only the last layer",
+        "The backbone stays as it is; a small layer on top learns from its features. Fastest, and hard to beat with "
+        "little data (frozen backbone with a head).",
+    ),
+    "lora": (
+        "Adjust a small part of the model",
+        "Small added matrices learn while the backbone's own weights stay. A good second step (LoRA).",
+    ),
+    "full": (
+        "Adjust the whole model",
+        "Every weight learns. Most flexible and most expensive; wants a small learning rate (full fine-tuning).",
+    ),
+    "scratch": (
+        "Start from scratch (for comparison)",
+        "The same architecture with random weights, to see whether pretraining helped (random initialisation).",
+    ),
+}
+
+LOSSES: dict[str, tuple[str, str]] = {
+    "mse": ("Mean squared error", "Large misses count most; the usual choice for numbers."),
+    "huber": ("Huber", "Like squared error, but a few wild measurements count less."),
+    "mae": ("Mean absolute error", "Every unit of error counts the same; least moved by outliers."),
+    "cross_entropy": ("Cross-entropy", "The usual choice for classes; turns scores into probabilities."),
+    "focal": ("Focal", "Spends its effort on the sequences that are still wrong; for rare classes."),
+    "bce": ("Binary cross-entropy", "Each label is its own yes/no question; labels not measured are left out."),
+}
+
+OPTIMIZERS: dict[Optimizer, tuple[str, str]] = {
+    "adamw": ("AdamW", "Adapts the step of each weight by itself; works almost everywhere."),
+    "sgd": ("Stochastic gradient descent", "One step size for all weights, after every batch; simple, wants tuning."),
+    "nesterov": (
+        "Accelerated gradient (Nesterov)",
+        "Gradient descent with momentum that looks one step ahead; faster than plain steps.",
+    ),
+    "gradient_descent": (
+        "Plain gradient descent",
+        "One step after looking at all training sequences; slow and smooth, for teaching and tiny sets.",
+    ),
+}
+
+SCHEDULES: dict[Schedule, tuple[str, str]] = {
+    "linear": ("Falling line", "The step shrinks evenly to zero; a safe choice."),
+    "cosine": ("Cosine", "The step stays large for long, then falls smoothly."),
+    "constant": ("Constant", "The step stays the same."),
+}
+
+_DEFAULT_LEARNING_RATES: dict[TuningMethod, float] = {"frozen": 1e-3, "lora": 3e-4, "full": 2e-5, "scratch": 3e-4}
+_DESCENT_FACTOR = 100.0
+"""SGD-like optimizers do not rescale the gradient and want far larger steps than AdamW."""
+_DEFAULT_EPOCHS: dict[TuningMethod, int] = {"frozen": 100, "lora": 10, "full": 10, "scratch": 10}
+_DEFAULT_BATCH: dict[TuningMethod, int] = {"frozen": 64, "lora": 8, "full": 8, "scratch": 8}
+
+
+def _setting(default: Any, title: str, help: str, *, choices: Any = None, low: Any = None, high: Any = None) -> Any:
+    metadata = {"title": title, "help": help, "choices": choices, "low": low, "high": high}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Choices of a training run. `None` means "what suits the method", filled in by `resolved`."""
+
+    method: TuningMethod = _setting(
+        "frozen", "How much of the model learns", "Start with the last layer; go up when it pays.",
+        choices=get_args(TuningMethod),
+    )  # fmt: skip
+    loss: str | None = _setting(
+        None, "What counts as a miss", "The function training makes small (loss).", choices=tuple(LOSSES)
+    )
+    optimizer: Optimizer = _setting(
+        "adamw", "How steps are taken", "The rule that turns a miss into a change of the weights (optimizer).",
+        choices=get_args(Optimizer),
+    )  # fmt: skip
+    learning_rate: float | None = _setting(
+        None, "Step size", "Larger learns faster but may overshoot; empty takes what suits the method (learning rate).",
+        low=1e-7, high=10.0,
+    )  # fmt: skip
+    schedule: Schedule = _setting(
+        "linear", "Step size over time", "How the step changes during training (schedule).", choices=get_args(Schedule)
+    )
+    warmup: float = _setting(
+        0.05, "Gentle start", "Share of the training during which the step grows from zero (warm-up).",
+        low=0.0, high=0.5,
+    )  # fmt: skip
+    weight_decay: float = _setting(
+        0.01, "Pull towards simple", "Keeps weights small, against learning by heart (weight decay).", low=0.0, high=10.0
+    )
+    epochs: int | None = _setting(
+        None, "Passes over the data", "The most passes; early stopping may end sooner (epochs).", low=1, high=10_000
+    )
+    batch_size: int | None = _setting(
+        None, "Sequences a step", "Sequences looked at before each step (batch size).", low=1, high=4096
+    )
+    patience: int | None = _setting(
+        None, "Stop when it no longer helps",
+        "Passes without improvement on the validation part before training ends; 0 never stops early (early stopping).",
+        low=0, high=10_000,
+    )  # fmt: skip
+    class_weights: bool = _setting(
+        False, "Rare classes count more", "Weigh each class by how rare it is in the training part (class weights)."
+    )
+    pooling: Pooling = _setting(
+        "mean_max", "From positions to one vector",
+        "How the features of all positions become those of the sequence (pooling).", choices=get_args(Pooling),
+    )  # fmt: skip
+    head: Head = _setting(
+        "mlp", "The layer on top", "A straight line, or one hidden layer (linear or MLP head).", choices=get_args(Head)
+    )
+    dropout: float = _setting(
+        0.1, "Random forgetting", "Share of features hidden at each step, against learning by heart (dropout).",
+        low=0.0, high=0.9,
+    )  # fmt: skip
+    lora_rank: int = _setting(
+        8, "Size of the adjustable part", "Rank of the added matrices; larger can learn more (LoRA rank).",
+        low=1, high=256,
+    )  # fmt: skip
+    lora_alpha: float = _setting(
+        16.0, "Weight of the adjustable part", "Scales what the added matrices say (LoRA alpha).", low=0.1, high=1024.0
+    )
+    lora_targets: str = _setting(
+        "attention", "Where it is added", "The attention layers, or all linear layers (LoRA target modules).",
+        choices=("attention", "all"),
+    )  # fmt: skip
+    max_length: int | None = _setting(
+        None, "Longest sequence", "Longer ones are cut to this many letters; empty takes the backbone's own limit.",
+        low=8, high=100_000,
+    )  # fmt: skip
+    seed: int = _setting(
+        0, "Random seed", "The same seed gives the same result on the same machine (seed).", low=0, high=2**31 - 1
+    )
+    device: str = _setting(
+        "auto", "Where it runs", "`auto` takes the graphics card when there is one (auto, cpu, cuda, cuda:1, mps)."
+    )
+    precision: Precision = _setting(
+        "auto", "Number format", "Half precision is faster on graphics cards that have it (mixed precision).",
+        choices=get_args(Precision),
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            _check_setting(setting.name, getattr(self, setting.name), setting.metadata)
+
+    def resolved(self, task: Task) -> "TrainingSettings":
+        """The same settings with every `None` filled in for this task; UserError where the loss does not fit it."""
+        loss = self.loss or task.losses[0]
+        if loss not in task.losses:
+            raise UserError(
+                f"The loss '{loss}' does not fit the task '{task.name}'; it takes {', '.join(task.losses)}. "
+                "Choose one of these."
+            )
+        rate = self.learning_rate or _DEFAULT_LEARNING_RATES[self.method] * (
+            1.0 if self.optimizer == "adamw" else _DESCENT_FACTOR
+        )
+        epochs = self.epochs or _DEFAULT_EPOCHS[self.method]
+        patience = self.patience if self.patience is not None else (10 if self.method == "frozen" else 3)
+        return TrainingSettings(
+            **{
+                **asdict(self),
+                "loss": loss,
+                "learning_rate": rate,
+                "epochs": epochs,
+                "batch_size": self.batch_size or _DEFAULT_BATCH[self.method],
+                "patience": patience,
+            }
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for `config.json`."""
+        return asdict(self)
+
+
+def _check_setting(name: str, value: Any, metadata: Any) -> None:
+    if value is None:
+        return
+    if metadata["choices"] is not None and value not in metadata["choices"]:
+        allowed = ", ".join(map(str, metadata["choices"]))
+        raise UserError(f"Setting *{name}*: found '{value}'; allowed are {allowed}. Choose one of these.")
+    if metadata["low"] is not None and not metadata["low"] <= value <= metadata["high"]:
+        raise UserError(
+            f"Setting *{name}*: found {value}; allowed is {metadata['low']:g} to {metadata['high']:g}. "
+            "Choose a value in this range."
+        )
+
+
+def setting_default(name: str) -> Any:
+    """The default of a setting, for forms and shell options."""
+    for setting in fields(TrainingSettings):
+        if setting.name == name and setting.default is not MISSING:
+            return setting.default
+    raise KeyError(name)

@@ -1,0 +1,1 @@
+"""Protein structures: read, describe, and prepare for the 3D viewer."""
