@@ -1,0 +1,33 @@
+"""A dataset in words, for Markdown."""
+
+from biotl_core.data.dataset import Dataset, Modality
+from biotl_core.wording import plain, say_count
+
+NOUNS: dict[Modality, tuple[str, str]] = {
+    "protein": ("protein", "proteins"),
+    "dna": ("DNA sequence", "DNA sequences"),
+    "molecule": ("molecule", "molecules"),
+}
+"""What a row is called, one and many."""
+
+
+def say_rows(n: int, modality: Modality) -> str:
+    """A number of rows: "1,204 proteins"."""
+    return say_count(n, *NOUNS[modality])
+
+
+def describe_dataset(dataset: Dataset) -> str:
+    """A dataset in a line: "1,204 proteins, one number each (log fitness)"."""
+    return f"{say_rows(len(dataset.table), dataset.modality)}, {describe_target(dataset)}"
+
+
+def describe_target(dataset: Dataset) -> str:
+    """What is known of each sequence: "one number each (log fitness)"."""
+    classes, target = say_count(len(dataset.classes), "class", "classes"), plain(dataset.target_name)
+    return {
+        "regression": f"one number each ({target})",
+        "classification": f"one of {classes} each ({target})",
+        "multilabel": f"{say_count(len(dataset.classes), 'yes/no label')} each",
+        "residue_classification": f"one of {classes} for each residue ({target})",
+        "residue_regression": f"one number for each residue ({target})",
+    }[dataset.task_name]

@@ -1,0 +1,67 @@
+"""The sidebar under the navigation: the chosen dataset, what runs now, and the device in use."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from biotl_core.errors import UserError
+from biotl_core.runs.folder import RunSummary, list_runs, read_progress
+from biotl_core.wording import plain, plain_sentence, say_seconds
+from widgets.describe import describe_dataset
+from widgets.navigation import PAGES, link_page
+from widgets.readers import chosen_dataset_name, read_dataset
+
+_PAGE_OF_KIND = {"train": "runs", "adapt": "models", "download": "models"}
+_SHOWN_RUNS = 3
+
+
+def draw_sidebar() -> None:
+    """Draw what every page shows beside itself."""
+    with st.sidebar:
+        _draw_chosen_dataset()
+        # The timer runs in the browser, and only while there is something to watch.
+        st.fragment(_draw_open_runs, run_every=2 if _open_runs() else None)()
+
+
+def _draw_chosen_dataset() -> None:
+    name = chosen_dataset_name()
+    if name is None:
+        return
+    st.caption("Dataset")
+    link_page("data", plain(name), ":material/dataset:", dataset=name)
+    try:
+        st.caption(describe_dataset(read_dataset(name)))
+    except UserError as error:
+        st.caption(plain_sentence(str(error)))
+
+
+def _open_runs() -> list[RunSummary]:
+    return [run for kind in _PAGE_OF_KIND for run in list_runs(kind) if run.status.is_open]
+
+
+def _draw_open_runs() -> None:
+    runs = _open_runs()
+    for run in runs[:_SHOWN_RUNS]:
+        st.caption("Running" if run.status.state == "running" else "Waiting")
+        if _PAGE_OF_KIND[run.kind] in PAGES:
+            link_page(_PAGE_OF_KIND[run.kind], plain(run.name), ":material/play_circle:", run=run.name)
+        draw_progress(run.folder)
+    if len(runs) > _SHOWN_RUNS:
+        st.caption(f"and {len(runs) - _SHOWN_RUNS} more waiting")
+    _redraw_page_when_all_ended(bool(runs))
+
+
+def _redraw_page_when_all_ended(is_busy: bool) -> None:
+    was_busy = st.session_state.get("sidebar_was_busy", False)
+    st.session_state["sidebar_was_busy"] = is_busy
+    if was_busy and not is_busy:
+        st.rerun()
+
+
+def draw_progress(folder: Path) -> None:
+    """One bar: what is being done, how far it is, and how long still."""
+    progress = read_progress(folder) or {"stage": "Waiting for its turn", "done": 0, "total": 0}
+    share = min(progress["done"] / progress["total"], 1.0) if progress["total"] else 0.0
+    left = progress.get("seconds_left")
+    text = plain(progress["stage"])
+    st.progress(share, text if left is None else f"{text} · {say_seconds(left)} left")
