@@ -1,4 +1,4 @@
-"""What every test shares: one thread, no network, a home of its own, and the real data where it is at hand."""
+"""What every test shares: one thread, no network, a home of its own, the real data where it is at hand."""
 
 import os
 from pathlib import Path

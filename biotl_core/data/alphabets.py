@@ -1,4 +1,4 @@
-"""The modalities: what a valid sequence is, where the first bad letter stands, which modality a column is of."""
+"""The modalities: what a valid sequence is, the first bad letter and where, and guessing a modality."""
 
 import re
 from collections.abc import Iterable
@@ -58,7 +58,7 @@ ALPHABETS: dict[Modality, Alphabet] = {
     )
 }
 
-# One SMILES: organic atoms, bracket atoms, bonds, branches, ring digits (OpenSMILES grammar, without nesting).
+# One SMILES: atoms, bracket atoms, bonds, branches, ring digits (OpenSMILES grammar, without nesting).
 _ATOM = r"\[[^\[\]\s]+\]|Br|Cl|[BCNOPSFIbcnops*]"
 SMILES_PATTERN = rf"(?:{_ATOM})(?:{_ATOM}|[=#$:/\\.\-+()~]|%?[0-9])*"
 _SMILES_MARK = r"[\[\]()=#@/\\0-9]|Cl|Br|[cnops]"

@@ -20,7 +20,7 @@ class RawTable:
     source: str
     """Where it came from, in words: the file's name."""
     file_format: str
-    """What the content turned out to be: CSV, TSV, XLSX, Parquet, FASTA, GenBank, SMILES, SDF, or a column count."""
+    """What the content turned out to be: CSV, TSV, XLSX, Parquet, FASTA, GenBank, SMILES or SDF."""
     notes: tuple[str, ...] = ()
     """Sentences about what was decided while reading (encoding, header, renamed columns)."""
 
