@@ -1,0 +1,160 @@
+"""Atoms become a table of residues: names, numbers, values, secondary structure."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from biotite.structure import AtomArray
+
+RESIDUE_COLUMNS = (
+    "chain",
+    "number",
+    "insertion",
+    "name",
+    "letter",
+    "kind",
+    "b_factor",
+    "secondary_structure",
+    "has_ca",
+    "has_backbone",
+    "n_atoms",
+)
+HELIX, STRAND, COIL = "helix", "strand", "coil"
+_SSE = {"a": HELIX, "b": STRAND, "c": COIL, "": ""}
+
+_STANDARD = {
+    "ALA": "A", "ARG": "R", "ASN": "N", "ASP": "D", "CYS": "C", "GLN": "Q", "GLU": "E", "GLY": "G",
+    "HIS": "H", "ILE": "I", "LEU": "L", "LYS": "K", "MET": "M", "PHE": "F", "PRO": "P", "SER": "S",
+    "THR": "T", "TRP": "W", "TYR": "Y", "VAL": "V",
+}  # fmt: skip
+# How simulation programs write protonation states; the Chemical Component Dictionary does not know them.
+_FORCE_FIELD = {
+    "HID": "H", "HIE": "H", "HIP": "H", "HSD": "H", "HSE": "H", "HSP": "H", "CYX": "C", "CYM": "C",
+    "ASH": "D", "GLH": "E", "LYN": "K", "ARN": "R",
+}  # fmt: skip
+_NUCLEOTIDES = {"A": "A", "C": "C", "G": "G", "U": "U", "DA": "A", "DC": "C", "DG": "G", "DT": "T", "DU": "U"}
+_WATER = ("HOH", "WAT", "DOD", "H2O", "TIP3", "TIP", "SOL")
+
+
+def one_letter(name: str) -> str:
+    """The one-letter code of a residue name; that of its parent for a modified one, `X` where there is none.
+
+    >>> one_letter("TRP"), one_letter("MSE"), one_letter("HIE"), one_letter("DG"), one_letter("UNK")
+    ('W', 'M', 'H', 'G', 'X')
+    """
+    for table in (_STANDARD, _FORCE_FIELD, _NUCLEOTIDES):
+        if name in table:
+            return table[name]
+    from biotite.structure.info import one_letter_code
+
+    letter = one_letter_code(name)
+    return letter.upper() if letter and letter.isalpha() and letter.isascii() else "X"
+
+
+def is_water(names: np.ndarray) -> np.ndarray:
+    """Which residue names are water."""
+    return np.isin(names, _WATER)
+
+
+def classify(atoms: "AtomArray") -> np.ndarray:
+    """What each atom belongs to: `protein`, `nucleic`, `water` or `ligand`, shape (n_atoms,).
+
+    A residue of unknown name counts as protein when it has an alpha carbon and stands in ATOM lines; an ion
+    called CA (calcium) never does.
+    """
+    from biotite.structure import filter_amino_acids, filter_nucleotides, get_residue_starts
+
+    starts = get_residue_starts(atoms, add_exclusive_stop=True)
+    lengths = np.diff(starts)
+    alpha = (atoms.atom_name == "CA") & (atoms.element != "CA")
+    has_alpha = np.repeat(np.add.reduceat(alpha, starts[:-1]) > 0, lengths)
+    known = filter_amino_acids(atoms) | np.isin(atoms.res_name, list(_FORCE_FIELD))
+    protein = (known & (has_alpha | ~atoms.hetero)) | (has_alpha & ~atoms.hetero)
+    kinds = np.full(len(atoms), "ligand", dtype="U8")
+    kinds[filter_nucleotides(atoms) | np.isin(atoms.res_name, list(_NUCLEOTIDES))] = "nucleic"
+    kinds[protein] = "protein"
+    kinds[is_water(atoms.res_name)] = "water"
+    return kinds
+
+
+def order_atoms(atoms: "AtomArray", kinds: np.ndarray) -> tuple["AtomArray", np.ndarray]:
+    """Residues of chains first, chain by chain in the order of the file, then ligands; water left out."""
+    chains, first = np.unique(atoms.chain_id, return_index=True)
+    rank = dict(zip(chains, np.argsort(np.argsort(first)), strict=True))
+    chain_rank = np.array([rank[chain] for chain in atoms.chain_id])
+    order = np.lexsort((chain_rank, kinds == "ligand"))
+    order = order[kinds[order] != "water"]
+    return atoms[order], kinds[order]
+
+
+def residue_table(atoms: "AtomArray", kinds: np.ndarray) -> pd.DataFrame:
+    """One row a residue of a protein or nucleic acid chain, columns `RESIDUE_COLUMNS`, in atom order.
+
+    `b_factor` is the mean over the residue's atoms (Å²). `secondary_structure` is helix, strand or coil
+    from the alpha carbons (P-SEA: Labesse et al., CABIOS 13, 291, 1997), and empty for nucleotides.
+    """
+    from biotite.structure import annotate_sse, get_residue_starts
+
+    polymer = atoms[kinds != "ligand"]
+    if len(polymer) == 0:
+        return pd.DataFrame({column: [] for column in RESIDUE_COLUMNS})
+    edges = get_residue_starts(polymer, add_exclusive_stop=True)
+    starts, n_atoms = edges[:-1], np.diff(edges)
+
+    def count(names: tuple[str, ...]) -> np.ndarray:
+        return np.add.reduceat(np.isin(polymer.atom_name, names), starts)
+
+    kind = kinds[kinds != "ligand"][starts]
+    backbone = np.where(kind == "protein", count(("N", "CA", "C", "O")) >= 4, count(("P", "C4'", "C4*")) >= 1)
+    structure = np.array([_SSE[code] for code in annotate_sse(polymer)])
+    names = polymer.res_name[starts]
+    letters = {name: one_letter(name) for name in np.unique(names)}
+    return pd.DataFrame(
+        {
+            "chain": polymer.chain_id[starts],
+            "number": polymer.res_id[starts].astype(int),
+            "insertion": polymer.ins_code[starts],
+            "name": names,
+            "letter": [letters[name] for name in names],
+            "kind": kind,
+            "b_factor": np.add.reduceat(polymer.b_factor, starts) / n_atoms,
+            "secondary_structure": np.where((kind == "protein") & (structure == ""), COIL, structure),
+            "has_ca": count(("CA",)) > 0,
+            "has_backbone": backbone,
+            "n_atoms": n_atoms,
+        },
+        columns=list(RESIDUE_COLUMNS),
+    )
+
+
+def alpha_values(atoms: "AtomArray", kinds: np.ndarray) -> np.ndarray:
+    """The B column of the alpha carbon of each residue (of the first atom without one), shape (n,)."""
+    from biotite.structure import get_residue_starts
+
+    polymer = atoms[kinds != "ligand"]
+    edges = get_residue_starts(polymer, add_exclusive_stop=True)
+    picked = edges[:-1].copy()
+    alpha = np.flatnonzero(polymer.atom_name == "CA")
+    picked[np.searchsorted(edges, alpha, side="right") - 1] = alpha
+    return polymer.b_factor[picked]
+
+
+def ligand_table(atoms: "AtomArray", kinds: np.ndarray) -> pd.DataFrame:
+    """One row a ligand, ion or cofactor: chain, number, name, n_atoms."""
+    from biotite.structure import get_residue_starts
+
+    ligands = atoms[kinds == "ligand"]
+    if len(ligands) == 0:
+        return pd.DataFrame({"chain": [], "number": [], "name": [], "n_atoms": []})
+    edges = get_residue_starts(ligands, add_exclusive_stop=True)
+    starts = edges[:-1]
+    return pd.DataFrame(
+        {
+            "chain": ligands.chain_id[starts],
+            "number": ligands.res_id[starts].astype(int),
+            "name": ligands.res_name[starts],
+            "n_atoms": np.diff(edges),
+        }
+    )
