@@ -10,6 +10,8 @@ NOUNS: dict[Modality, tuple[str, str]] = {
 }
 """What a row is called, one and many."""
 
+MODALITY_TITLES: dict[Modality, str] = {"protein": "Protein", "dna": "DNA", "molecule": "Molecule"}
+
 
 def say_rows(n: int, modality: Modality) -> str:
     """A number of rows: "1,204 proteins"."""

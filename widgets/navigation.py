@@ -32,11 +32,11 @@ PAGES: dict[str, PageEntry] = {
 """Every page, in the order of the navigation. A new page is one entry here and one file in `pages/`."""
 
 _is_routed = False
-"""Whether `st.navigation` was called in this process (Streamlit too keeps this per process, not per session)."""
+"""Whether `st.navigation` was called in this process (Streamlit keeps that per process as well)."""
 
 
 def page_target(name: str) -> st.Page:
-    """The page to link to. (A path like "pages/train.py" would be looked up beside whichever file runs first.)"""
+    """The page to link to. (A path like "pages/x.py" would be looked up beside whichever file runs first.)"""
     entry = PAGES[name]
     file = _ROOT / "pages" / f"{name}.py"
     return st.Page(file, title=entry.title, icon=entry.icon, url_path=name, help=entry.help)

@@ -1,0 +1,31 @@
+"""Widgets whose value outlives them.
+
+Streamlit forgets a widget's value when the page changes, and a default that is guessed anew must not overwrite
+what she chose. So her choices are plain values in one dict a store, and a widget only shows and changes them.
+"""
+
+from typing import Any
+
+import streamlit as st
+
+
+def choices(store: str) -> dict[str, Any]:
+    """All that was chosen in a store; what is not in it follows the guess."""
+    return st.session_state.setdefault(f"kept-{store}", {})
+
+
+def kept(store: str, name: str, guess: Any) -> dict[str, Any]:
+    """The arguments that tie a widget to a store: `st.toggle("Repair", **kept("data", "repair", True))`.
+
+    Args:
+        store: the dict of choices, such as that of one table.
+        name: the choice in it.
+        guess: what the widget shows as long as nothing was chosen.
+    """
+    key = f"{store}-{name}"
+    st.session_state[key] = choices(store).get(name, guess)
+    return {"key": key, "on_change": _keep, "args": (store, name)}
+
+
+def _keep(store: str, name: str) -> None:
+    choices(store)[name] = st.session_state[f"{store}-{name}"]

@@ -1,0 +1,125 @@
+"""The form of `TrainingSettings`, drawn from its fields, where titles, help, ranges and choices stand."""
+
+import math
+from collections.abc import Collection
+from dataclasses import fields
+from typing import get_args
+
+import streamlit as st
+
+from biotl_core.data.tasks import Task
+from biotl_core.learning.settings import LOSSES, OPTIMIZERS, SCHEDULES, TrainingSettings
+from widgets.kept import choices, kept
+
+STORE = "settings"
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Steps": ("optimizer", "learning_rate", "schedule", "warmup", "weight_decay", "batch_size", "patience"),
+    "Model": ("pooling", "head", "dropout", "class_weights", "max_length"),
+    "Adjustable part": ("lora_rank", "lora_alpha", "lora_targets"),
+    "Machine": ("device", "precision", "seed"),
+}
+"""The settings under "More settings"; `method`, `loss` and `epochs` are drawn by the page itself."""
+
+CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
+    "loss": LOSSES,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "pooling": {
+        "mean": ("Mean", "The average over all positions."),
+        "mean_max": ("Mean and maximum", "The average and the strongest signal of each feature."),
+        "first": ("First token", "The summary token in front of the sequence, where the backbone has one."),
+    },
+    "head": {
+        "linear": ("Straight line", "One weight a feature; hardest to overfit."),
+        "mlp": ("One hidden layer", "Can bend; the usual choice."),
+    },
+    "lora_targets": {
+        "attention": ("Attention layers", "Fewer weights, usually enough."),
+        "all": ("All linear layers", "More weights, can learn more."),
+    },
+    "precision": {
+        "auto": ("Automatic", "Half precision where the machine has it."),
+        "float32": ("Single (32 bit)", "The most exact."),
+        "bfloat16": ("Half (16 bit)", "Half the memory, often twice as fast."),
+    },
+}
+"""Setting -> choice -> its title and one sentence."""
+
+_FIELDS = {field.name: field for field in fields(TrainingSettings)}
+
+
+def chosen_settings(task: Task, devices: Collection[str] = ()) -> TrainingSettings:
+    """What was chosen so far in this session, without what no longer fits the task or the machine."""
+    chosen = {name: value for name, value in choices(STORE).items() if name in _FIELDS}
+    if chosen.get("loss") not in task.losses:
+        chosen.pop("loss", None)
+    if chosen.get("device") not in devices:
+        chosen.pop("device", None)
+    return TrainingSettings(**chosen)
+
+
+def is_relevant(name: str, settings: TrainingSettings, task: Task) -> bool:
+    """Whether a setting does anything for this method and task."""
+    return {
+        "lora_rank": settings.method == "lora",
+        "lora_alpha": settings.method == "lora",
+        "lora_targets": settings.method == "lora",
+        "pooling": not task.is_per_residue,
+        "class_weights": task.is_class,
+    }.get(name, True)
+
+
+def draw_setting(
+    name: str, settings: TrainingSettings, task: Task, options: Collection[str] | None = None
+) -> None:
+    """One widget for one setting, of the kind that its type asks for.
+
+    Args:
+        name: the field of `TrainingSettings`.
+        settings: what is chosen now, with None where the method decides.
+        task: the kind of target.
+        options: choices to offer instead of those of the field.
+    """
+    metadata = _FIELDS[name].metadata
+    value, resolved = getattr(settings, name), getattr(settings.resolved(task), name)
+    if options := options or metadata["choices"]:
+        _draw_choice(name, resolved, options)
+    elif isinstance(value, bool):
+        st.checkbox(metadata["title"], help=metadata["help"], **kept(STORE, name, value))
+    else:
+        _draw_number(name, value, resolved)
+
+
+def _draw_choice(name: str, value: str, options: Collection[str]) -> None:
+    metadata, texts = _FIELDS[name].metadata, CHOICE_TEXTS.get(name, {})
+    explained = [f"- **{texts[option][0]}**: {texts[option][1]}" for option in options if option in texts]
+    st.selectbox(
+        metadata["title"],
+        list(options),
+        format_func=lambda option: texts[option][0] if option in texts else str(option),
+        help="\n".join([metadata["help"], "", *explained]),
+        **kept(STORE, name, value),
+    )
+
+
+def _draw_number(name: str, value: float | None, resolved: float | None) -> None:
+    """A number; an empty field takes what suits the method, which stands in it in grey."""
+    field = _FIELDS[name]
+    is_whole = int in (field.type, *get_args(field.type))
+    number = int if is_whole else float
+    st.number_input(
+        field.metadata["title"],
+        number(field.metadata["low"]),
+        number(field.metadata["high"]),
+        step=1 if is_whole else _tenth(resolved),
+        format="%d" if is_whole else "%g",
+        placeholder="automatic" if resolved is None else f"automatic: {resolved:g}",
+        help=field.metadata["help"],
+        **kept(STORE, name, value),
+    )
+
+
+def _tenth(value: float | None) -> float:
+    """A tenth of the leading decimal place: 0.003 changes in steps of 0.0001."""
+    return 10.0 ** math.floor(math.log10(value) - 1) if value else 0.01
