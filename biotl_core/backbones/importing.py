@@ -1,0 +1,179 @@
+"""Bring a model folder, or a zip of one, into BioTL's home; what may come in and what not."""
+
+import importlib.util
+import json
+import shutil
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from biotl_core.backbones.catalogue import BACKBONES, Backbone, find_backbone
+from biotl_core.backbones.folders import NOTE_FILE, TOKENIZER_FILES, is_complete
+from biotl_core.data.dataset import Modality
+from biotl_core.errors import UserError
+from biotl_core.home import home_subfolder, safe_name
+
+PARTIAL = ".partial"
+"""Ending of a folder that is not complete yet; it is renamed when it is."""
+_SMALL_FILES = frozenset({
+    "config.json", *TOKENIZER_FILES, "merges.txt", "special_tokens_map.json", "added_tokens.json",
+    "README.md", "model.safetensors.index.json",
+})  # fmt: skip
+_COPY_BYTES = 1 << 22
+
+
+def is_wanted(file_name: str) -> bool:
+    """Files of a model that are taken in: config, tokenizer, card and safetensors, nothing that is code."""
+    return file_name in _SMALL_FILES or (file_name.startswith("model") and file_name.endswith(".safetensors"))
+
+
+def import_folder(source: Path, name: str, modality: Modality) -> Backbone:
+    """Copy a Hugging Face model folder, or a zip that holds one, to BioTL's own backbones.
+
+    Args:
+        source: the folder, or the zip file.
+        name: how to call it; it must be new.
+        modality: what its letters mean.
+
+    Raises:
+        UserError: it is no such folder, needs custom code, or has weights only in a format that can run code.
+    """
+    target = _new_place(name)
+    partial = target.with_name(target.name + PARTIAL)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        if source.is_dir():
+            _copy_folder(source, partial)
+        else:
+            _unpack(source, partial)
+        check_config(read_model_config(partial), source.name)
+        _check_files(partial, source.name)
+        write_note(partial, title=name.strip(), modality=modality)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return find_backbone(target.name)
+
+
+def write_note(folder: Path, **facts: Any) -> None:
+    """Write BioTL's own facts (title, modality, hub_id, revision, licence) beside a model."""
+    (folder / NOTE_FILE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def read_model_config(folder: Path) -> dict[str, Any]:
+    """`config.json`; UserError where it is missing or no JSON object."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        config = None
+    if not isinstance(config, dict):
+        raise UserError(
+            "There is no readable config.json in it. "
+            "Choose the folder, or a zip of it, that `save_pretrained` wrote."
+        )
+    return config
+
+
+def check_config(config: dict[str, Any], name: str, *, is_known: bool = False) -> None:
+    """UserError where a model needs code of its own, or an architecture that transformers does not have.
+
+    Args:
+        config: the content of `config.json`.
+        name: what the sentence calls the model.
+        is_known: it stands in the catalogue, so someone has looked; custom code is then not needed.
+    """
+    kind = str(config.get("model_type", ""))
+    if config.get("auto_map") and not is_known:
+        raise UserError(
+            f"The model '{name}' brings program code of its own (`auto_map` in its config.json), "
+            "which BioTL does not run. Choose a model that transformers loads without custom code."
+        )
+    if not has_architecture(kind):
+        raise UserError(
+            f"The model '{name}' has the architecture '{kind or 'not named'}', which transformers does not "
+            "know. Choose an ESM, BERT, RoBERTa, ModernBERT, T5 or similar model."
+        )
+
+
+def has_architecture(model_type: str) -> bool:
+    """Whether the installed transformers has it, seen from its files, for importing it costs seconds."""
+    package = importlib.util.find_spec("transformers")
+    if package is None or package.origin is None or not model_type.replace("-", "_").isidentifier():
+        return False
+    module = model_type.replace("-", "_")
+    return (Path(package.origin).parent / "models" / module / f"modeling_{module}.py").is_file()
+
+
+def _new_place(name: str) -> Path:
+    place = home_subfolder("backbones") / safe_name(name, fallback="")
+    if not safe_name(name, fallback="") or place.name.endswith(PARTIAL):
+        raise UserError("A backbone needs a name with at least one letter or digit. Type one.")
+    if place.exists() or place.name in BACKBONES:
+        raise UserError(f"There is already a backbone called '{place.name}'. Choose another name.")
+    return place
+
+
+def _check_files(folder: Path, name: str) -> None:
+    if is_complete(folder):
+        return
+    if not any((folder / file).is_file() for file in TOKENIZER_FILES):
+        missing = "tokenizer files (tokenizer.json or vocab.txt)"
+    else:
+        missing = "weights as safetensors (model.safetensors, or all its parts)"
+    raise UserError(
+        f"'{name}' has no {missing}. Save model and tokenizer again with `save_pretrained` of a recent "
+        "transformers; the older pytorch_model.bin is not opened, for such files can run code."
+    )
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    files = [path for path in source.iterdir() if path.is_file() and is_wanted(path.name)]
+    _check_space(target, (path.stat().st_size for path in files))
+    for path in files:
+        shutil.copyfile(path, target / path.name)
+
+
+def _unpack(source: Path, target: Path) -> None:
+    """Only wanted files, by their bare names, from the one folder that holds config.json."""
+    if not source.is_file() or not zipfile.is_zipfile(source):
+        raise UserError(
+            f"'{source.name}' is neither a folder nor a zip file. Choose a model folder, or a zip of one."
+        )
+    with zipfile.ZipFile(source) as archive:
+        configs = [
+            PurePosixPath(name) for name in archive.namelist() if PurePosixPath(name).name == "config.json"
+        ]
+        if len(configs) != 1:
+            raise UserError(
+                f"The zip '{source.name}' holds {len(configs) or 'no'} config.json; it must hold one model "
+                "folder. Zip the folder that `save_pretrained` wrote."
+            )
+        members = [
+            member
+            for member in archive.infolist()
+            if PurePosixPath(member.filename).parent == configs[0].parent
+            and is_wanted(PurePosixPath(member.filename).name)
+        ]
+        _check_space(target, (member.file_size for member in members))
+        try:
+            for member in members:
+                with (
+                    archive.open(member) as packed,
+                    (target / PurePosixPath(member.filename).name).open("wb") as file,
+                ):
+                    shutil.copyfileobj(packed, file, _COPY_BYTES)
+        except (zipfile.BadZipFile, RuntimeError, EOFError, OSError) as error:
+            raise UserError(
+                f"The zip '{source.name}' could not be unpacked ({error}). Make it again."
+            ) from error
+
+
+def _check_space(folder: Path, sizes: Iterable[int]) -> None:
+    needed, free = sum(sizes), shutil.disk_usage(folder).free
+    if needed > 0.95 * free:
+        raise UserError(
+            f"It needs {needed / 1e9:.1f} GB, and the disk of BioTL's home has {free / 1e9:.1f} GB left. "
+            "Make room, or set BIOTL_HOME to a larger disk."
+        )
