@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from biotl_core.errors import UserError
 from biotl_core.home import home_folder, home_subfolder, safe_name
 from biotl_core.runs.json_files import read_json, to_plain, write_json_atomically
-from biotl_core.runs.queue import ALIVE_LOCK, add_ticket, is_held
+from biotl_core.runs.liveness import ALIVE_LOCK, is_held
+from biotl_core.runs.queue import add_ticket
 from biotl_core.runs.status import RunStatus, read_status, write_status
 
 if TYPE_CHECKING:  # pandas costs half a second, which the start of a worker does not have to pay
@@ -128,10 +129,10 @@ def launch(folder: Path) -> None:
     """
     config = read_config(folder)
     now = time.time()
+    write_status(folder, RunStatus(message="Starts in a moment.", queued_at=now))
     if config["kind"] in QUEUED_KINDS:
         # The ticket is drawn here and not by the worker: workers do not start in the order of their launch.
-        now = add_ticket(folder, str(config["device"])).queued_at
-    write_status(folder, RunStatus(message="Starts in a moment.", queued_at=now))
+        add_ticket(folder, str(config["device"]), now)
     with (folder / "log.txt").open("ab") as log:
         worker = subprocess.Popen(
             worker_command(folder),

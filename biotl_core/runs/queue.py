@@ -1,23 +1,21 @@
 """First come, first served per device: tickets in order of arrival, and one lock that the running one holds.
 
 No service keeps the queue: it is a folder of tickets that every waiting worker looks at. A ticket counts
-while its run's worker lives, and for a few seconds after it was made, while the worker is starting.
+while its run reads as waiting, so that one that died in the queue holds up nobody.
 """
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from biotl_core.home import home_subfolder, safe_name
+from biotl_core.runs.status import read_status
 
-ALIVE_LOCK = "alive.lock"
-"""In every run folder; held by its worker as long as the worker lives."""
-START_GRACE_SECONDS = 10.0
-"""How long a worker may take from its launch until it holds its lock."""
 _POLL_SECONDS = 0.3
 
 
@@ -27,43 +25,16 @@ class Ticket:
 
     path: Path
     run_folder: Path
-    queued_at: float
-    """Seconds since 1970."""
-
-    @property
-    def counts(self) -> bool:
-        """Whether the run behind it still waits, rather than died in the queue."""
-        return 0 <= time.time() - self.queued_at < START_GRACE_SECONDS or is_held(
-            self.run_folder / ALIVE_LOCK
-        )
 
 
-def is_held(lock_path: Path) -> bool:
-    """Whether a living process holds the lock; the kernel frees it at death, whatever the cause."""
-    if not lock_path.exists():
-        return False
-    # Another reader may hold it for the instant of its own look, so only a lock held three times counts.
-    for attempt in range(3):
-        lock = FileLock(lock_path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            time.sleep(0.001 * (attempt + 1))
-        else:
-            lock.release()
-            return False
-    return True
-
-
-def add_ticket(run_folder: Path, device: str) -> Ticket:
-    """Join the queue of a device; an earlier ticket of the same run is given up."""
+def add_ticket(run_folder: Path, device: str, queued_at: float) -> Ticket:
+    """Join the queue of a device at a time (seconds since 1970); its earlier ticket is given up."""
     remove_ticket(run_folder, device)
-    now_ns = time.time_ns()
-    path = _tickets_folder(device) / f"{now_ns:020d}-{uuid.uuid4().hex[:8]}"
+    path = _tickets_folder(device) / f"{queued_at:018.6f}-{uuid.uuid4().hex[:8]}"
     unfinished = path.with_name("." + path.name)
     unfinished.write_text(str(run_folder.resolve()), encoding="utf-8")
     unfinished.replace(path)
-    return Ticket(path, run_folder.resolve(), now_ns / 1e9)
+    return Ticket(path, run_folder.resolve())
 
 
 def remove_ticket(run_folder: Path, device: str) -> None:
@@ -73,33 +44,32 @@ def remove_ticket(run_folder: Path, device: str) -> None:
             ticket.path.unlink(missing_ok=True)
 
 
-def wait_for_turn(run_folder: Path, device: str, tell: Callable[[int], None]) -> FileLock:
-    """Wait until every run that came earlier is done with the device.
+@contextmanager
+def turn_on(device: str, run_folder: Path, tell: Callable[[int], None]) -> Iterator[None]:
+    """Have the device to oneself, after every run that came earlier.
 
     Args:
-        run_folder: the run that waits.
         device: such as `cpu` or `cuda:1`.
+        run_folder: the run that waits.
         tell: called at each look with the number of runs ahead, the running one included; may raise to leave.
-
-    Returns:
-        The held lock of the device; released when it is collected or the process ends.
     """
     ticket = _own_ticket(run_folder, device)
     lock = FileLock(home_subfolder("locks") / f"{_device_name(device)}.lock")
     try:
-        while True:
-            n_ahead = _count_ahead(ticket, device)
-            if n_ahead == 0 and _try_to_hold(lock):
-                return lock
+        while (n_ahead := _count_ahead(ticket, device)) or not _try_to_hold(lock):
             tell(n_ahead + 1)
             time.sleep(_POLL_SECONDS)
     finally:
         ticket.path.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _own_ticket(run_folder: Path, device: str) -> Ticket:
     own = [ticket for ticket in _read_tickets(device) if ticket.run_folder == run_folder.resolve()]
-    return own[0] if own else add_ticket(run_folder, device)
+    return own[0] if own else add_ticket(run_folder, device, time.time())
 
 
 def _count_ahead(own: Ticket, device: str) -> int:
@@ -108,7 +78,7 @@ def _count_ahead(own: Ticket, device: str) -> int:
     for ticket in _read_tickets(device):
         if ticket.path.name >= own.path.name:
             continue
-        if ticket.counts:
+        if read_status(ticket.run_folder).state == "waiting":
             n_ahead += 1
         else:
             ticket.path.unlink(missing_ok=True)
@@ -130,7 +100,7 @@ def _read_tickets(device: str) -> list[Ticket]:
             run_folder = Path(path.read_text(encoding="utf-8"))
         except FileNotFoundError:  # its owner has just got its turn
             continue
-        tickets.append(Ticket(path, run_folder, int(path.name.split("-")[0]) / 1e9))
+        tickets.append(Ticket(path, run_folder))
     return tickets
 
 

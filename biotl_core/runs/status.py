@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from biotl_core.runs.json_files import read_json, write_json_atomically
-from biotl_core.runs.queue import ALIVE_LOCK, START_GRACE_SECONDS, is_held
+from biotl_core.runs.liveness import ALIVE_LOCK, START_GRACE_SECONDS, is_held
 
 RunState = Literal["waiting", "running", "finished", "failed", "stopped"]
 FINAL_STATES: tuple[RunState, ...] = ("finished", "failed", "stopped")
 
 RESUMABLE_KINDS = ("train", "adapt")
 """Kinds of run that write checkpoints."""
+STOPPED_SENTENCE = "Stopped before the end. Resume goes on from what was saved."
 DIED_SENTENCE = (
     "The training process ended without a result (killed, or out of memory?). "
     "Resume continues from the last finished epoch."
@@ -67,4 +68,6 @@ def write_status(folder: Path, status: RunStatus) -> None:
 
 
 def _is_starting(status: RunStatus) -> bool:
-    return status.state == "waiting" and 0 <= time.time() - (status.queued_at or 0) < START_GRACE_SECONDS
+    """Launched a moment ago; a worker that has come to life has written its process id."""
+    is_launched = status.state == "waiting" and status.pid is None
+    return is_launched and 0 <= time.time() - (status.queued_at or 0) < START_GRACE_SECONDS
