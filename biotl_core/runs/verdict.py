@@ -1,0 +1,135 @@
+"""What a finished run says, in sentences: how good, against what, and what may be compared."""
+
+from typing import Any, NamedTuple
+
+from biotl_core.data.tasks import TASKS
+from biotl_core.evaluation.metrics import METRICS
+from biotl_core.wording import say_count, say_number
+
+TWIN = "random_weights"
+"""The entry of `result["baselines"]` that is the same backbone from random weights, not a simple method."""
+
+_NOUNS = {"protein": "protein", "dna": "DNA sequence", "molecule": "molecule"}
+
+
+class Rival(NamedTuple):
+    """A method beside the run, with its value of the headline metric."""
+
+    name: str
+    title: str
+    value: float
+    gain: float
+    """How much better the run is than this: positive is better, whatever way the metric points."""
+    is_clear: bool
+    """The rival's value lies outside the run's own interval."""
+
+
+def metric_title(metric: str) -> str:
+    """What a page calls a metric."""
+    return METRICS[metric].title if metric in METRICS else metric
+
+
+def baseline_title(result: dict[str, Any], name: str) -> str:
+    """What a page calls a baseline of this run."""
+    fallback = "same backbone, random weights" if name == TWIN else name.replace("_", " ")
+    return result.get("baseline_titles", {}).get(name) or fallback
+
+
+def rival(result: dict[str, Any], name: str) -> Rival | None:
+    """One baseline against the run in the headline metric; None where either has no such value."""
+    metric = result["headline"]
+    own, value = result["test"].get(metric), result["baselines"].get(name, {}).get(metric)
+    if own is None or value is None:
+        return None
+    gain = own - value if METRICS[metric].higher_is_better else value - own
+    interval = _interval(result, metric) or (own, own)
+    return Rival(name, baseline_title(result, name), value, gain, not interval[0] <= value <= interval[1])
+
+
+def best_simple(result: dict[str, Any]) -> Rival | None:
+    """The simple method that comes closest to the run (or beats it by most) in the headline metric."""
+    rivals = [rival(result, name) for name in result.get("baselines", {}) if name != TWIN]
+    return min((one for one in rivals if one is not None), key=lambda one: one.gain, default=None)
+
+
+def score_text(result: dict[str, Any], metric: str) -> str:
+    """A metric of the test part with its interval: "0.712 (0.66 to 0.75)"."""
+    value, interval = say_number(result["test"].get(metric)), _interval(result, metric)
+    if interval is None:
+        return value
+    return f"{value} ({say_number(interval[0])} to {say_number(interval[1])})"
+
+
+def _interval(result: dict[str, Any], metric: str) -> tuple[float, float] | None:
+    """The interval of a test metric; None where it has none (null in the file)."""
+    low, high = result.get("test_interval", {}).get(metric) or (None, None)
+    return None if low is None or high is None else (low, high)
+
+
+def counted(result: dict[str, Any], part: str = "test") -> str:
+    """How many of what a part holds: "312 test proteins"."""
+    return say_count(
+        result["counts"].get(part, 0), f"{part} {_NOUNS.get(result.get('modality'), 'sequence')}"
+    )
+
+
+def answer_sentence(result: dict[str, Any]) -> str:
+    """The first thing to read: the headline score with interval, the best simple method, which to use."""
+    metric = result["headline"]
+    residues = "residues of " if TASKS[result["task"]].is_per_residue else ""
+    start = f"{metric_title(metric)} {score_text(result, metric)} on {residues}{counted(result)}"
+    best = best_simple(result)
+    if best is None:
+        return f"{start}. No simple method was run beside it."
+    reaches = f"the best simple method, {_lower_first(best.title)}, reaches {say_number(best.value)}"
+    return f"{start}; {reaches}{_conclusion(best, result['method'])}"
+
+
+def _conclusion(best: Rival, method: str) -> str:
+    cause = "the network" if method == "scratch" else "transfer"
+    gain = say_number(abs(best.gain))
+    if best.gain > 0 and best.is_clear:
+        return f"; so {cause} bought +{gain}."
+    if best.gain > 0:
+        return f"; {cause} is ahead by {gain}, which may be chance, as the interval includes both."
+    if best.is_clear:
+        return ". A simple method does better here: use it."
+    return ". A simple method does as well here: prefer it, it is faster and easier to explain."
+
+
+def transfer_sentence(result: dict[str, Any]) -> str | None:
+    """What pretraining bought against the same backbone from random weights; None without such a twin."""
+    twin = rival(result, TWIN)
+    if twin is None:
+        return None
+    start = f"The same backbone from random weights reaches {say_number(twin.value)}"
+    gain = say_number(abs(twin.gain))
+    if twin.gain > 0 and twin.is_clear:
+        return f"{start}: pretraining is worth +{gain} {metric_title(result['headline'])} here."
+    if twin.is_clear:
+        return f"{start}, better by {gain}: pretraining did not help on these data."
+    return f"{start}, within the run's own interval: no clear effect of pretraining on these data."
+
+
+def comparison_note(results: dict[str, dict[str, Any]]) -> tuple[bool, str]:
+    """Whether runs may be ranked against each other, and the sentence that says why.
+
+    Args:
+        results: name of the run -> content of its `result.json`.
+    """
+    if len({result["task"] for result in results.values()}) > 1:
+        return False, "These runs answer different kinds of question; their numbers cannot be ranked."
+    if len({result.get("dataset_hash") for result in results.values()}) > 1:
+        return False, (
+            "These runs were tested on different data or different parts, so a higher number need not be a "
+            "better model. Train them on the same saved dataset to rank them."
+        )
+    return (
+        True,
+        "Same data, same test part: the numbers can be ranked. Overlapping intervals mean no clear winner.",
+    )
+
+
+def _lower_first(text: str) -> str:
+    """The start of a title inside a sentence: small, unless it is an abbreviation (`"DNA"`, `"k-mer"`)."""
+    return text if len(text) < 2 or not text[1].islower() else text[0].lower() + text[1:]
