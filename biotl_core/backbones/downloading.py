@@ -27,8 +27,6 @@ PREFLIGHT_SECONDS = 5.0
 _SILENCE_SECONDS = 15.0
 """A connection that sends nothing for so long is given up, and tried again."""
 _TRIES = 4
-_CHUNK_BYTES = 1 << 20
-_SHARD_BYTES = 2 << 30
 _ELSEWHERE = (
     "Download it on a computer with internet access (`hf download {hub_id}`) and import the folder "
     "on the page Models, or go on with an embedded backbone."
@@ -231,7 +229,7 @@ def _stream(backbone: Backbone, file: RemoteFile, path: Path, transfer: Transfer
         with path.open("r+b" if start else "wb") as out:
             out.seek(start)
             out.truncate()
-            for chunk in answer.iter_bytes(_CHUNK_BYTES):
+            for chunk in answer.iter_bytes():  # as they arrive; waiting for larger ones would lose more
                 if transfer.should_end.is_set():
                     raise Stopped
                 out.write(chunk)
@@ -254,6 +252,7 @@ def explain_error(error: Exception, backbone: Backbone) -> str | None:
 
     name = backbone.hub_id
     elsewhere = _ELSEWHERE.format(hub_id=name)
+    status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else None
     match error:
         case UserError():
             return str(error)
@@ -266,13 +265,14 @@ def explain_error(error: Exception, backbone: Backbone) -> str | None:
             )
         case errors.RevisionNotFoundError():
             return f"'{name}' has no revision '{backbone.revision}' on the hub. Choose another one."
-        case errors.RepositoryNotFoundError() | errors.HFValidationError():
+        case _ if status == 401 or isinstance(
+            error, errors.RepositoryNotFoundError | errors.HFValidationError
+        ):
             return (
                 f"The hub has no model '{name}', or it is private. Check the spelling (owner/name); "
                 "for a private one, run `hf auth login` on this computer first."
             )
         case errors.HfHubHTTPError():
-            status = error.response.status_code if error.response is not None else "an error"
             return (
                 f"The Hugging Face hub, or a proxy before it, refused '{name}' (answer {status}). {elsewhere}"
             )
