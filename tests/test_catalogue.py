@@ -51,7 +51,7 @@ def test_every_entry_is_whole_and_its_numbers_agree(backbone):
     # A parameter takes two or four bytes; a T5 is fetched with its decoder.
     assert 1.9 < backbone.download_megabytes / backbone.parameters_millions < 6.6
     if backbone.layers and "T5" not in backbone.title:
-        # 12 d^2 parameters a layer with the usual inner width, less with a narrow one, and the embeddings on top.
+        # 12 d^2 parameters a layer with the usual inner width, fewer with a narrow one; then the embeddings.
         by_layers = 12 * backbone.layers * backbone.width**2 / 1e6
         assert 0.6 < backbone.parameters_millions / by_layers < 1.5
     assert find_backbone(backbone.name) is backbone
