@@ -43,12 +43,18 @@ LOSSES: dict[str, tuple[str, str]] = {
     "mae": ("Mean absolute error", "Every unit of error counts the same; least moved by outliers."),
     "cross_entropy": ("Cross-entropy", "The usual choice for classes; turns scores into probabilities."),
     "focal": ("Focal", "Spends its effort on the sequences that are still wrong; for rare classes."),
-    "bce": ("Binary cross-entropy", "Each label is its own yes/no question; labels not measured are left out."),
+    "bce": (
+        "Binary cross-entropy",
+        "Each label is its own yes/no question; labels not measured are left out.",
+    ),
 }
 
 OPTIMIZERS: dict[Optimizer, tuple[str, str]] = {
     "adamw": ("AdamW", "Adapts the step of each weight by itself; works almost everywhere."),
-    "sgd": ("Stochastic gradient descent", "One step size for all weights, after every batch; simple, wants tuning."),
+    "sgd": (
+        "Stochastic gradient descent",
+        "One step size for all weights, after every batch; simple, wants tuning.",
+    ),
     "nesterov": (
         "Accelerated gradient (Nesterov)",
         "Gradient descent with momentum that looks one step ahead; faster than plain steps.",
@@ -65,14 +71,21 @@ SCHEDULES: dict[Schedule, tuple[str, str]] = {
     "constant": ("Constant", "The step stays the same."),
 }
 
-_DEFAULT_LEARNING_RATES: dict[TuningMethod, float] = {"frozen": 1e-3, "lora": 3e-4, "full": 2e-5, "scratch": 3e-4}
+_DEFAULT_LEARNING_RATES: dict[TuningMethod, float] = {
+    "frozen": 1e-3,
+    "lora": 3e-4,
+    "full": 2e-5,
+    "scratch": 3e-4,
+}
 _DESCENT_FACTOR = 100.0
 """SGD-like optimizers do not rescale the gradient and want far larger steps than AdamW."""
 _DEFAULT_EPOCHS: dict[TuningMethod, int] = {"frozen": 100, "lora": 10, "full": 10, "scratch": 10}
 _DEFAULT_BATCH: dict[TuningMethod, int] = {"frozen": 64, "lora": 8, "full": 8, "scratch": 8}
 
 
-def _setting(default: Any, title: str, help: str, *, choices: Any = None, low: Any = None, high: Any = None) -> Any:
+def _setting(
+    default: Any, title: str, help: str, *, choices: Any = None, low: Any = None, high: Any = None
+) -> Any:
     metadata = {"title": title, "help": help, "choices": choices, "low": low, "high": high}
     return field(default=default, metadata=metadata)
 
@@ -97,17 +110,28 @@ class TrainingSettings:
         low=1e-7, high=10.0,
     )  # fmt: skip
     schedule: Schedule = _setting(
-        "linear", "Step size over time", "How the step changes during training (schedule).", choices=get_args(Schedule)
+        "linear",
+        "Step size over time",
+        "How the step changes during training (schedule).",
+        choices=get_args(Schedule),
     )
     warmup: float = _setting(
         0.05, "Gentle start", "Share of the training during which the step grows from zero (warm-up).",
         low=0.0, high=0.5,
     )  # fmt: skip
     weight_decay: float = _setting(
-        0.01, "Pull towards simple", "Keeps weights small, against learning by heart (weight decay).", low=0.0, high=10.0
+        0.01,
+        "Pull towards simple",
+        "Keeps weights small, against learning by heart (weight decay).",
+        low=0.0,
+        high=10.0,
     )
     epochs: int | None = _setting(
-        None, "Passes over the data", "The most passes; early stopping may end sooner (epochs).", low=1, high=10_000
+        None,
+        "Passes over the data",
+        "The most passes; early stopping may end sooner (epochs).",
+        low=1,
+        high=10_000,
     )
     batch_size: int | None = _setting(
         None, "Sequences a step", "Sequences looked at before each step (batch size).", low=1, high=4096
@@ -118,14 +142,19 @@ class TrainingSettings:
         low=0, high=10_000,
     )  # fmt: skip
     class_weights: bool = _setting(
-        False, "Rare classes count more", "Weigh each class by how rare it is in the training part (class weights)."
+        False,
+        "Rare classes count more",
+        "Weigh each class by how rare it is in the training part (class weights).",
     )
     pooling: Pooling = _setting(
         "mean_max", "From positions to one vector",
         "How the features of all positions become those of the sequence (pooling).", choices=get_args(Pooling),
     )  # fmt: skip
     head: Head = _setting(
-        "mlp", "The layer on top", "A straight line, or one hidden layer (linear or MLP head).", choices=get_args(Head)
+        "mlp",
+        "The layer on top",
+        "A straight line, or one hidden layer (linear or MLP head).",
+        choices=get_args(Head),
     )
     dropout: float = _setting(
         0.1, "Random forgetting", "Share of features hidden at each step, against learning by heart (dropout).",
@@ -136,7 +165,11 @@ class TrainingSettings:
         low=1, high=256,
     )  # fmt: skip
     lora_alpha: float = _setting(
-        16.0, "Weight of the adjustable part", "Scales what the added matrices say (LoRA alpha).", low=0.1, high=1024.0
+        16.0,
+        "Weight of the adjustable part",
+        "Scales what the added matrices say (LoRA alpha).",
+        low=0.1,
+        high=1024.0,
     )
     lora_targets: str = _setting(
         "attention", "Where it is added", "The attention layers, or all linear layers (LoRA target modules).",
@@ -147,10 +180,16 @@ class TrainingSettings:
         low=8, high=100_000,
     )  # fmt: skip
     seed: int = _setting(
-        0, "Random seed", "The same seed gives the same result on the same machine (seed).", low=0, high=2**31 - 1
+        0,
+        "Random seed",
+        "The same seed gives the same result on the same machine (seed).",
+        low=0,
+        high=2**31 - 1,
     )
     device: str = _setting(
-        "auto", "Where it runs", "`auto` takes the graphics card when there is one (auto, cpu, cuda, cuda:1, mps)."
+        "auto",
+        "Where it runs",
+        "`auto` takes the graphics card when there is one (auto, cpu, cuda, cuda:1, mps).",
     )
     precision: Precision = _setting(
         "auto", "Number format", "Half precision is faster on graphics cards that have it (mixed precision).",

@@ -1,0 +1,79 @@
+"""Examples: one part of a dataset as the model reads it, in pieces that fit the memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from biotl_core.backbones.encoder import PACK_TOKENS, Tokens, packs_of
+
+Targets = np.ndarray | list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs of n sequences with their targets: token numbers, or the features of a frozen backbone."""
+
+    inputs: Tokens | list[np.ndarray] | torch.Tensor
+    """Tokens; or for a frozen backbone `(n, n_features)`, per residue a list of `(length, n_features)`."""
+    targets: Targets | None
+    """As `Dataset.target_values`; None for sequences to predict."""
+
+    def __len__(self) -> int:
+        return len(self.inputs.ids) if isinstance(self.inputs, Tokens) else len(self.inputs)
+
+    def subset(self, indices: np.ndarray) -> "Examples":
+        """The examples at some places."""
+        if isinstance(self.inputs, Tokens):
+            inputs = self.inputs._replace(ids=[self.inputs.ids[i] for i in indices])
+        elif isinstance(self.inputs, torch.Tensor):
+            inputs = self.inputs[torch.from_numpy(np.asarray(indices))]
+        else:
+            inputs = [self.inputs[i] for i in indices]
+        if isinstance(self.targets, list):
+            return Examples(inputs, [self.targets[i] for i in indices])
+        return Examples(inputs, None if self.targets is None else self.targets[indices])
+
+    @property
+    def rows(self) -> list[int]:
+        """Outputs each sequence gives: one, or one a letter read."""
+        if isinstance(self.inputs, Tokens):
+            n_special = self.inputs.n_before + self.inputs.n_after
+            return [len(ids) - n_special for ids in self.inputs.ids]
+        return [1] * len(self) if isinstance(self.inputs, torch.Tensor) else [len(a) for a in self.inputs]
+
+    def pieces(self, indices: Sequence[int], device: torch.device) -> Iterator[list[int]]:
+        """The indices in groups that fit the memory: packs of tokens, or all at once for ready features."""
+        if isinstance(self.inputs, torch.Tensor):
+            yield list(indices)
+            return
+        lengths = [
+            len(self.inputs.ids[i] if isinstance(self.inputs, Tokens) else self.inputs[i]) for i in indices
+        ]
+        budget = PACK_TOKENS[device.type] * (1 if isinstance(self.inputs, Tokens) else 16)
+        for pack in packs_of(lengths, budget):
+            yield [indices[j] for j in pack]
+
+    @property
+    def is_ready(self) -> bool:
+        """True where the backbone has already done its part: only a head is left to run."""
+        return not isinstance(self.inputs, Tokens)
+
+    def outputs(
+        self, model: torch.nn.Module, head: torch.nn.Module, piece: list[int], device: torch.device
+    ) -> torch.Tensor:
+        """Head outputs of a piece, the rows of its sequences end to end."""
+        if isinstance(self.inputs, Tokens):
+            return model(self.inputs._replace(ids=[self.inputs.ids[i] for i in piece]))
+        if isinstance(self.inputs, torch.Tensor):
+            return head(self.inputs[piece].to(device))
+        features = np.concatenate([self.inputs[i] for i in piece]).astype(np.float32)
+        return head(torch.from_numpy(features).to(device))
+
+    def piece_targets(self, piece: list[int]) -> np.ndarray:
+        """Targets of a piece, rows as in `outputs`; per residue cut to the letters read."""
+        if isinstance(self.targets, list):
+            rows = self.rows
+            return np.concatenate([self.targets[i][: rows[i]] for i in piece])
+        return self.targets[piece]

@@ -1,0 +1,271 @@
+"""SequenceModel: backbone -> pooling -> head; what of it learns is the tuning method."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from biotl_core.backbones.embeddings import pool
+from biotl_core.backbones.encoder import Encoder, Tokens, attention_linears, load_encoder
+from biotl_core.data.dataset import Dataset, Modality
+from biotl_core.data.tasks import TASKS, TaskName
+from biotl_core.errors import UserError
+from biotl_core.learning.settings import TrainingSettings
+
+_HIDDEN_WIDTH = 256
+"""Width of the hidden layer of an MLP head, at most."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model gives out, enough to read its numbers."""
+
+    task_name: TaskName
+    classes: tuple[str, ...]
+    modality: Modality
+
+    @property
+    def n(self) -> int:
+        """Numbers for each sequence (or residue)."""
+        return len(self.classes) if TASKS[self.task_name].is_class else 1
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Outputs":
+        """The outputs a dataset asks for."""
+        return cls(dataset.task_name, dataset.classes, dataset.modality)
+
+
+class Head(nn.Module):
+    """Features to outputs: standardise, then a linear layer or one hidden layer, then the target's own scale."""
+
+    def __init__(self, n_features: int, n_outputs: int, settings: TrainingSettings):
+        super().__init__()
+        self.register_buffer("feature_mean", torch.zeros(n_features))
+        self.register_buffer("feature_scale", torch.ones(n_features))
+        self.register_buffer("target_mean", torch.zeros(1))
+        self.register_buffer("target_scale", torch.ones(1))
+        if settings.head == "linear":
+            self.layers = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(n_features, n_outputs))
+        else:
+            hidden = min(_HIDDEN_WIDTH, n_features)
+            self.layers = nn.Sequential(
+                nn.Dropout(settings.dropout),
+                nn.Linear(n_features, hidden),
+                nn.GELU(),
+                nn.Dropout(settings.dropout),
+                nn.Linear(hidden, n_outputs),
+            )
+
+    def fit_features(self, features: torch.Tensor) -> None:
+        """Take mean and spread of each feature `(n, n_features)` from the training part; constant ones keep scale 1."""
+        features = features.double()
+        spread = features.std(dim=0, correction=0)
+        self.feature_mean.copy_(features.mean(dim=0))
+        self.feature_scale.copy_(torch.where(spread > 1e-6, spread, 1.0))
+
+    def fit_targets(self, targets: np.ndarray) -> None:
+        """Take mean and spread of the known training targets, so that the head learns numbers around zero."""
+        known = targets[np.isfinite(targets)]
+        self.target_mean.fill_(float(known.mean()))
+        self.target_scale.fill_(float(known.std()) or 1.0)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Outputs `(n, n_outputs)`: numbers in units of `target_scale` around `target_mean`, or logits."""
+        return self.layers((features - self.feature_mean) / self.feature_scale)
+
+
+class SequenceModel(nn.Module):
+    """A backbone with a head on top."""
+
+    def __init__(self, encoder: Encoder, settings: TrainingSettings, outputs: Outputs):
+        super().__init__()
+        self.outputs, self.settings = outputs, settings
+        self.encoder = encoder
+        self.is_per_residue = TASKS[outputs.task_name].is_per_residue
+        if self.is_per_residue and not encoder.tokenizer.is_letterwise:
+            raise UserError(
+                "This backbone joins several letters into one token and cannot give a value for each residue. "
+                "Choose a backbone that reads letter by letter, such as an embedded one or ESM-2."
+            )
+        self.head = Head(self.n_features, outputs.n, settings)
+
+    @property
+    def n_features(self) -> int:
+        """Width of what the head reads."""
+        return self.encoder.width * (
+            2 if self.settings.pooling == "mean_max" and not self.is_per_residue else 1
+        )
+
+    def select(self, pooled: torch.Tensor) -> torch.Tensor:
+        """The features of the chosen pooling out of mean, maximum and first token side by side (see `pool`)."""
+        width = self.encoder.width
+        match self.settings.pooling:
+            case "mean":
+                return pooled[:, :width]
+            case "mean_max":
+                return pooled[:, : 2 * width]
+            case "first":
+                return pooled[:, 2 * width :]
+
+    def features(self, tokens: Tokens) -> torch.Tensor:
+        """What the head reads, from the backbone: a row a sequence, or a row a residue."""
+        pack = self.encoder(tokens)
+        return pack.states if self.is_per_residue else self.select(pool(pack))
+
+    def forward(self, tokens: Tokens) -> torch.Tensor:
+        """Head outputs of sequences, or of all their residues end to end: `(rows, n_outputs)`."""
+        return self.head(self.features(tokens))
+
+    def readable(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Head outputs as numbers in the target's unit, or as probabilities."""
+        match self.outputs.task_name:
+            case "regression" | "residue_regression":
+                return outputs[:, 0] * self.head.target_scale + self.head.target_mean
+            case "multilabel":
+                return outputs.sigmoid()
+            case _:
+                return outputs.softmax(dim=1)
+
+
+def build_model(
+    weights_folder: Path, outputs: Outputs, settings: TrainingSettings, *, random_weights: bool = False
+) -> SequenceModel:
+    """A model ready to train: the backbone loaded or made anew, and only what the method adjusts left adjustable.
+
+    Args:
+        weights_folder: the backbone's Hugging Face folder.
+        outputs: what to predict.
+        settings: resolved settings.
+        random_weights: the twin without pretraining, tuned by the same method; `scratch` always is.
+    """
+    encoder = load_encoder(
+        weights_folder,
+        outputs.modality,
+        random_weights=random_weights or settings.method == "scratch",
+        seed=settings.seed,
+        max_length=settings.max_length,
+    )
+    torch.manual_seed(settings.seed)
+    if settings.method in ("frozen", "lora"):
+        encoder.requires_grad_(False)
+    if settings.method == "lora":
+        encoder.model = _with_lora(encoder, settings)
+    _freeze_unused(encoder)
+    return SequenceModel(encoder, settings, outputs)
+
+
+def _with_lora(encoder: Encoder, settings: TrainingSettings) -> nn.Module:
+    targets = attention_linears(encoder.model, everywhere=settings.lora_targets == "all")
+    if not targets:
+        raise UserError(
+            f"LoRA found no attention layers it knows in a {encoder.config.model_type} backbone. "
+            "Choose all linear layers as LoRA targets, or adjust the whole model."
+        )
+    config = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        target_modules=targets,
+        lora_dropout=0.0,
+        bias="none",
+    )
+    return get_peft_model(encoder.model, config)
+
+
+def _freeze_unused(encoder: Encoder) -> None:
+    """Parts of the backbone that give nothing to the vectors get no gradient and must not be waited for."""
+    for name, parameter in encoder.model.named_parameters():
+        if "contact_head" in name or ".pooler." in f".{name}":
+            parameter.requires_grad_(False)
+
+
+def save_model(model: SequenceModel, folder: Path, backbone: dict, weights_folder: Path) -> None:
+    """Write the finished model: what was tuned as plain transformers or peft files, the head, and how to load both.
+
+    Args:
+        model: the model.
+        folder: result; made if needed.
+        backbone: name, hub id and revision of the backbone, for whoever loads a frozen or LoRA model elsewhere.
+        weights_folder: the backbone's folder; its tokenizer goes beside tuned weights.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {
+        "task": model.outputs.task_name,
+        "classes": list(model.outputs.classes),
+        "modality": model.outputs.modality,
+        "settings": model.settings.to_dict(),
+        "backbone": {**backbone, "folder": str(weights_folder)},
+    }
+    (folder / "biotl.json").write_text(json.dumps(about, indent=1))
+    save_file(
+        {k: v.contiguous().cpu() for k, v in model.head.state_dict().items()}, folder / "head.safetensors"
+    )
+    if model.settings.method == "lora":
+        model.encoder.model.save_pretrained(folder / "adapter")
+    elif model.settings.method in ("full", "scratch"):
+        model.encoder.model.save_pretrained(folder / "backbone")
+        _copy_tokenizer(weights_folder, folder / "backbone")
+    (folder / "README.md").write_text(_how_to_load(model.settings.method, backbone))
+
+
+def _copy_tokenizer(source: Path, target: Path) -> None:
+    for path in Path(source).iterdir():
+        is_tokenizer = path.name.startswith(
+            ("tokenizer", "vocab", "special_tokens", "merges", "spiece", "added_tokens")
+        )
+        if path.is_file() and is_tokenizer:
+            (target / path.name).write_bytes(path.read_bytes())
+
+
+def _how_to_load(method: str, backbone: dict) -> str:
+    name = backbone.get("hub_id") or backbone["name"]
+    lines = {
+        "lora": f'base = AutoModel.from_pretrained("{name}")\nmodel = PeftModel.from_pretrained(base, "adapter")',
+        "frozen": f'model = AutoModel.from_pretrained("{name}")',
+    }.get(
+        method,
+        'model = AutoModel.from_pretrained("backbone")\ntokenizer = AutoTokenizer.from_pretrained("backbone")',
+    )
+    peft = "from peft import PeftModel\n" if method == "lora" else ""
+    return (
+        "# A model tuned with BioTL\n\n"
+        f"The backbone is {name}. It loads in plain transformers:\n\n"
+        f"```python\nfrom transformers import AutoModel, AutoTokenizer\n{peft}{lines}\n```\n\n"
+        "`head.safetensors` holds the layer on top (features are standardised with `feature_mean` and "
+        "`feature_scale`, then `layers`; numbers are multiplied by `target_scale` and moved by `target_mean`), and "
+        "`biotl.json` the task, its classes and all settings.\n"
+    )
+
+
+def load_model(folder: Path, weights_folder: Path | None = None) -> SequenceModel:
+    """Bring a saved model back, in evaluation mode.
+
+    Args:
+        folder: what `save_model` wrote.
+        weights_folder: where the backbone of a frozen or LoRA model lies now; None takes the folder of the training.
+
+    Raises:
+        UserError: the folder or its backbone is not there.
+    """
+    path = folder / "biotl.json"
+    if not path.exists():
+        raise UserError(
+            f"The run '{folder.parent.name}' has no saved model; wait until it is finished or resume it."
+        )
+    about = json.loads(path.read_text())
+    settings = TrainingSettings(**about["settings"])
+    outputs = Outputs(about["task"], tuple(about["classes"]), about["modality"])
+    has_own_backbone = settings.method in ("full", "scratch")
+    source = (
+        folder / "backbone" if has_own_backbone else (weights_folder or Path(about["backbone"]["folder"]))
+    )
+    encoder = load_encoder(source, outputs.modality, max_length=settings.max_length)
+    if settings.method == "lora":
+        encoder.model = PeftModel.from_pretrained(encoder.model, folder / "adapter")
+    model = SequenceModel(encoder, settings, outputs)
+    model.head.load_state_dict(load_file(folder / "head.safetensors"))
+    return model.eval()

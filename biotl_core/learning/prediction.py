@@ -1,0 +1,98 @@
+"""From a model and sequences to predictions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, embed
+from biotl_core.data.tasks import TASKS
+from biotl_core.evaluation.metrics import Arrays
+from biotl_core.learning.examples import Examples, Targets
+from biotl_core.learning.model import SequenceModel
+from biotl_core.progress import Control
+
+
+def make_examples(
+    model: SequenceModel,
+    sequences: Sequence[str],
+    targets: Targets | None = None,
+    store: EmbeddingStore | MemoryStore | None = None,
+    control: Control | None = None,
+) -> Examples:
+    """Sequences as the model reads them: token numbers, or for a frozen backbone ready features.
+
+    Args:
+        model: says how.
+        sequences: letters.
+        targets: as from `Dataset.target_values`, or None.
+        store: where the features of a frozen backbone are kept; None keeps them in memory only.
+        control: progress and stop.
+    """
+    if model.settings.method != "frozen":
+        return Examples(model.encoder.encode(sequences), targets)
+    level = "residue" if model.is_per_residue else "sequence"
+    arrays = embed(model.encoder, sequences, level, store if store is not None else MemoryStore(), control)
+    if model.is_per_residue:
+        return Examples(arrays, targets)
+    pooled = torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, 3 * model.encoder.width)
+    return Examples(model.select(pooled), targets)
+
+
+def predict_examples(model: SequenceModel, examples: Examples, control: Control | None = None) -> Arrays:
+    """Predictions in the order of the examples, in the target's unit or as probabilities.
+
+    Returns:
+        Numbers `(n,)` or probabilities `(n, n_outputs)`; per residue a list of n such arrays, one row a letter that
+        was read; where the examples have targets as long as these, nan beyond a cut.
+    """
+    control, device = control or Control(), model.encoder.device
+    model.eval()
+    found: list[np.ndarray] = [np.zeros(0)] * len(examples)
+    rows, done = examples.rows, 0
+    with torch.inference_mode():
+        for piece in examples.pieces(range(len(examples)), device):
+            outputs = model.readable(examples.outputs(model, model.head, piece, device)).float().cpu().numpy()
+            n_rows = [rows[i] if model.is_per_residue else 1 for i in piece]
+            for i, own in zip(piece, np.split(outputs, np.cumsum(n_rows)[:-1]), strict=True):
+                found[i] = own if model.is_per_residue else own[0]
+            done += len(piece)
+            control.step("Predicting", done, len(examples))
+    if not model.is_per_residue:
+        return np.array(found).reshape(len(examples), *outputs_shape(model))
+    if isinstance(examples.targets, list):
+        return [_lengthened(own, len(target)) for own, target in zip(found, examples.targets, strict=True)]
+    return found
+
+
+def outputs_shape(model: SequenceModel) -> tuple[int, ...]:
+    """Shape of one prediction: nothing for a number, else one entry a class or label."""
+    return (model.outputs.n,) if TASKS[model.outputs.task_name].is_class else ()
+
+
+def predict_sequences(
+    model: SequenceModel,
+    sequences: Sequence[str],
+    store: EmbeddingStore | MemoryStore | None = None,
+    control: Control | None = None,
+) -> Arrays:
+    """Predictions for new sequences; per residue as long as each sequence, nan beyond what the backbone reads."""
+    examples = make_examples(model, sequences, None, store, control)
+    predicted = predict_examples(model, examples, control)
+    if model.is_per_residue:
+        return [_lengthened(own, len(s)) for own, s in zip(predicted, sequences, strict=True)]
+    return predicted
+
+
+def _lengthened(rows: np.ndarray, length: int) -> np.ndarray:
+    """Rows followed by nan up to a length."""
+    missing = length - len(rows)
+    return rows if missing <= 0 else np.concatenate([rows, np.full((missing, *rows.shape[1:]), np.nan)])
+
+
+def largest_difference(first: Arrays, second: Arrays) -> float:
+    """The largest absolute difference of two predictions of the same sequences; nan where both are nan counts as 0."""
+    pairs = zip(first, second, strict=True)
+    return max(
+        (float(np.nanmax(np.abs(np.asarray(a) - np.asarray(b)), initial=0.0)) for a, b in pairs), default=0.0
+    )

@@ -1,0 +1,302 @@
+"""train(): pass after pass over the training part, the best on the validation part kept, resumable at every pass."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from biotl_core.data.tasks import TASKS
+from biotl_core.evaluation.metrics import METRICS, evaluate
+from biotl_core.learning.examples import Examples
+from biotl_core.learning.losses import balancing_weights, loss_sum, target_weight
+from biotl_core.learning.model import SequenceModel
+from biotl_core.learning.prediction import predict_examples
+from biotl_core.learning.settings import TrainingSettings
+from biotl_core.progress import Control
+
+_CHECKPOINT_SECONDS = 1.0
+"""Passes of a frozen backbone take milliseconds; they are not each worth a write."""
+_CLIP_NORM = 1.0
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """One pass over the training part; one line of `history.jsonl`."""
+
+    epoch: int
+    """From 1."""
+    epochs: int
+    """Passes at most."""
+    train_loss: float
+    validation_loss: float
+    metrics: dict[str, float]
+    """On the validation part."""
+    learning_rate: float
+    elapsed_seconds: float
+    """Of training since its first start, interruptions left out."""
+
+
+@dataclass
+class _State:
+    """How far a training is; what a checkpoint holds beside weights and optimizer."""
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_score: tuple[float, float] = (-math.inf, -math.inf)
+    elapsed_seconds: float = 0.0
+    is_over: bool = False
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Training:
+    """One training of a model in a folder; `epochs()` is the loop, `restore_best()` its result."""
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        training: Examples,
+        validation: Examples,
+        settings: TrainingSettings,
+        folder: Path,
+        accelerator: Accelerator,
+    ):
+        """Args:
+        model: built by `model.build_model`, its head fitted to features and targets.
+        training, validation: the parts; validation may be empty, then the training loss chooses the best pass.
+        settings: resolved.
+        folder: for the checkpoint and the best weights.
+        accelerator: device, precision and number of processes.
+        """
+        self.model, self.settings, self.folder, self.accelerator = model, settings, folder, accelerator
+        self.training, self.validation = training, validation
+        self.state = _State()
+        self.class_weights = _class_weights(training, model.outputs.n) if settings.class_weights else None
+        trained = model.head if training.is_ready else model
+        self.trained = trained
+        self.wrapped = accelerator.prepare(trained)
+        self.optimizer = _optimizer(trained, settings)
+        self._resume()
+
+    @property
+    def best_epoch(self) -> int:
+        """The pass whose weights are kept."""
+        return self.state.best_epoch
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The passes that the checkpoint knows."""
+        return self.state.history
+
+    def epochs(self, control: Control) -> Iterator[EpochResult]:
+        """Train until the passes are over or the validation part no longer improves; yields after each pass."""
+        saved = 0.0
+        while not self.state.is_over:
+            result = self._epoch(control)
+            self.state.history.append(vars(result))
+            improved = self._note_best(result)
+            waited = self.state.epoch - self.state.best_epoch
+            patience = self.settings.patience
+            self.state.is_over = self.state.epoch >= self.settings.epochs or (0 < patience <= waited)
+            if self.accelerator.is_main_process:
+                if improved:
+                    self._write("best.pt", self._weights())
+                if self.state.is_over or time.monotonic() - saved > _CHECKPOINT_SECONDS:
+                    self._save_checkpoint()
+                    saved = time.monotonic()
+            yield result
+
+    def restore_best(self) -> None:
+        """Put the weights of the best pass back into the model."""
+        best = torch.load(self.folder / "best.pt", weights_only=True, map_location=self.accelerator.device)
+        self.trained.load_state_dict(best, strict=False)
+        self.model.eval()
+
+    def _epoch(self, control: Control) -> EpochResult:
+        began = time.monotonic()
+        epoch = self.state.epoch + 1
+        # Shuffling and dropout depend on seed and pass alone, so a resumed training equals an uninterrupted one.
+        torch.manual_seed(self.settings.seed * 1_000_003 + epoch)
+        order = np.random.default_rng((self.settings.seed, epoch)).permutation(len(self.training))
+        batch_size = len(order) if self.settings.optimizer == "gradient_descent" else self.settings.batch_size
+        batches = [order[i : i + batch_size].tolist() for i in range(0, len(order), batch_size)]
+        self.model.train()
+        total, weight = 0.0, 0.0
+        for i, batch in enumerate(batches):
+            control.step(f"Learning, pass {epoch} of {self.settings.epochs}", i, len(batches))
+            rate = self._set_learning_rate(self.state.step / (len(batches) * self.settings.epochs))
+            batch_loss, batch_weight = self._step(batch)
+            total, weight = total + batch_loss, weight + batch_weight
+            self.state.step += 1
+        self.state.epoch = epoch
+        validation_loss, metrics = self._validate()
+        self.state.elapsed_seconds += time.monotonic() - began
+        train_loss = total / max(weight, 1e-12)
+        return EpochResult(
+            epoch,
+            self.settings.epochs,
+            train_loss,
+            validation_loss,
+            metrics,
+            rate,
+            self.state.elapsed_seconds,
+        )
+
+    def _step(self, batch: list[int]) -> tuple[float, float]:
+        """One change of the weights; the summed loss of the batch and its weight."""
+        accelerator = self.accelerator
+        weight = target_weight(self.training.piece_targets(batch), self.class_weights)
+        own = batch[accelerator.process_index :: accelerator.num_processes]
+        pieces = list(self.training.pieces(own or batch[:1], accelerator.device))
+        summed = 0.0
+        for piece in pieces:
+            is_last = piece is pieces[-1]
+            with nullcontext() if is_last else accelerator.no_sync(self.wrapped), accelerator.autocast():
+                outputs = self._outputs(piece)
+            loss = self._loss(self.training, piece, outputs)
+            if not own:  # more processes than sequences: take part in the exchange, say nothing
+                loss = loss * 0.0
+            summed += float(loss.detach())
+            # Gradients are averaged over processes, but this is a sum over the batch.
+            accelerator.backward(loss * accelerator.num_processes / max(weight, 1e-12))
+        accelerator.clip_grad_norm_(self.trained.parameters(), _CLIP_NORM)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if accelerator.num_processes > 1:
+            summed = float(accelerator.reduce(torch.tensor(summed, device=accelerator.device)))
+        return summed, weight
+
+    def _outputs(self, piece: list[int]) -> torch.Tensor:
+        is_head = self.trained is self.model.head
+        head = self.wrapped if is_head else self.model.head
+        return self.training.outputs(self.wrapped, head, piece, self.accelerator.device)
+
+    def _loss(self, examples: Examples, piece: list[int], outputs: torch.Tensor) -> torch.Tensor:
+        targets = torch.from_numpy(examples.piece_targets(piece))
+        targets = (targets.float() if targets.is_floating_point() else targets).to(outputs.device)
+        if self.settings.loss in ("mse", "huber", "mae"):
+            targets = (targets - self.model.head.target_mean) / self.model.head.target_scale
+        weights = None
+        if self.class_weights is not None:
+            weights = torch.from_numpy(self.class_weights).to(outputs.device)
+        return loss_sum(self.settings.loss, outputs, targets, weights)
+
+    @torch.no_grad()
+    def _validate(self) -> tuple[float, dict[str, float]]:
+        if len(self.validation) == 0:
+            return math.nan, {}
+        self.model.eval()
+        device, total, weight = self.accelerator.device, 0.0, 0.0
+        for piece in self.validation.pieces(range(len(self.validation)), device):
+            outputs = self.validation.outputs(self.model, self.model.head, piece, device)
+            total += float(self._loss(self.validation, piece, outputs))
+            weight += target_weight(self.validation.piece_targets(piece), self.class_weights)
+        outputs = self.model.outputs
+        predicted = predict_examples(self.model, self.validation)
+        metrics = evaluate(outputs.task_name, outputs.classes, self.validation.targets, predicted)
+        return total / max(weight, 1e-12), metrics
+
+    def _set_learning_rate(self, done: float) -> float:
+        rate = self.settings.learning_rate * _schedule_factor(self.settings, done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _note_best(self, result: EpochResult) -> bool:
+        """True where this pass is the best so far: by the headline metric, equal ones by the loss."""
+        loss = result.validation_loss if math.isfinite(result.validation_loss) else result.train_loss
+        outputs = self.model.outputs
+        headline = TASKS[outputs.task_name].headline_metric(len(outputs.classes))
+        value = result.metrics.get(headline, math.nan)
+        sign = 1 if METRICS[headline].higher_is_better else -1
+        found = (sign * value if value is not None and math.isfinite(value) else -math.inf, -loss)
+        if self.state.best_epoch and not found > tuple(self.state.best_score):
+            return False
+        self.state.best_score, self.state.best_epoch = found, result.epoch
+        return True
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        """What training changes, and the head's scales."""
+        learning = {name for name, p in self.trained.named_parameters() if p.requires_grad}
+        scales = ("feature_mean", "feature_scale", "target_mean", "target_scale")
+        state = self.trained.state_dict()
+        return {k: v.detach().cpu() for k, v in state.items() if k in learning or k.endswith(scales)}
+
+    def _save_checkpoint(self) -> None:
+        state = {**vars(self.state), "best_score": list(self.state.best_score)}
+        self._write(
+            "last.pt", {"state": state, "weights": self._weights(), "optimizer": self.optimizer.state_dict()}
+        )
+
+    def _write(self, name: str, content: Any) -> None:
+        """Write aside, then put in place: a kill in the middle leaves the former file whole."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        aside = self.folder / f"{name}.new"
+        torch.save(content, aside)
+        aside.replace(self.folder / name)
+
+    def _resume(self) -> None:
+        path = self.folder / "last.pt"
+        if not path.exists():
+            return
+        saved = torch.load(path, weights_only=True, map_location=self.accelerator.device)
+        self.state = _State(**{**saved["state"], "best_score": tuple(saved["state"]["best_score"])})
+        self.trained.load_state_dict(saved["weights"], strict=False)
+        self.optimizer.load_state_dict(saved["optimizer"])
+
+
+def make_accelerator(device: str, precision: str) -> Accelerator:
+    """Device and number format of a training: half precision only where a graphics card has it, unless asked for."""
+    use_cpu = device == "cpu"
+    half = precision == "bfloat16" or (precision == "auto" and device.startswith("cuda") and _has_bfloat16())
+    return Accelerator(cpu=use_cpu, mixed_precision="bf16" if half else "no")
+
+
+def _has_bfloat16() -> bool:
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+
+
+def _class_weights(training: Examples, n_outputs: int) -> np.ndarray | None:
+    targets = training.targets
+    flat = np.concatenate(targets) if isinstance(targets, list) else targets
+    is_number = flat.dtype.kind == "f" and flat.ndim == 1
+    return None if is_number else balancing_weights(flat, n_outputs)
+
+
+def _optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """The chosen rule over what learns; biases and norms are not pulled towards zero."""
+    learning = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in learning if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    rate = settings.learning_rate
+    match settings.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=rate)
+        case "nesterov":
+            return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True)
+        case _:
+            return torch.optim.SGD(groups, lr=rate)
+
+
+def _schedule_factor(settings: TrainingSettings, done: float) -> float:
+    """Share of the step size after a share of the training."""
+    if done < settings.warmup:
+        return max(done / settings.warmup, 0.01)
+    left = (1 - done) / max(1 - settings.warmup, 1e-9)
+    match settings.schedule:
+        case "linear":
+            return left
+        case "cosine":
+            return 0.5 * (1 + math.cos(math.pi * (1 - left)))
+        case _:
+            return 1.0

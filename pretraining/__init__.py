@@ -1,0 +1,1 @@
+"""How the embedded backbones are made (not needed to use BioTL)."""

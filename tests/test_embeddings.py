@@ -1,0 +1,123 @@
+"""Embeddings: the same from the store as anew, only new ones computed, no harm from two writers or a kill."""
+
+import multiprocessing
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from test_encoder import random_proteins
+from tiny_backbones import make_esm
+
+from biotl_core.backbones import embeddings
+from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, embed, embed_table, open_store, pool
+from biotl_core.backbones.encoder import Pack, load_encoder
+from biotl_core.progress import Control, Stopped
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return make_esm(tmp_path / "esm")
+
+
+def test_pool_by_hand():
+    states = torch.tensor([[1.0, 5.0], [3.0, -1.0], [7.0, 7.0]])
+    pack = Pack(states, torch.tensor([2, 1, 0]), torch.tensor([[9.0, 9.0], [8.0, 8.0], [6.0, 6.0]]))
+    expected = [[2, 2, 3, 5, 9, 9], [7, 7, 7, 7, 8, 8], [0, 0, 0, 0, 6, 6]]
+    assert pool(pack).tolist() == expected
+
+
+@pytest.mark.parametrize("level", ["sequence", "residue"])
+def test_stored_equals_computed_whatever_the_pack(folder, level, monkeypatch):
+    encoder = load_encoder(folder, "protein")
+    sequences = random_proteins([12, 80, 3, 80, 41, 5])
+    first = embed(encoder, sequences, level, open_store(folder, encoder, level))
+    again = embed(encoder, sequences[::-1], level, open_store(folder, encoder, level))[::-1]
+    monkeypatch.setitem(embeddings.PACK_TOKENS, "cpu", 16)
+    small_packs = embed(encoder, sequences, level, MemoryStore())
+    for one, two, three, sequence in zip(first, again, small_packs, sequences, strict=True):
+        assert one.shape == ((1, 96) if level == "sequence" else (len(sequence), 32))
+        assert np.array_equal(one, two)
+        assert np.allclose(one.astype(float), three.astype(float), atol=2e-3 if level == "residue" else 1e-5)
+
+
+def test_only_new_sequences_are_computed(folder, monkeypatch):
+    encoder = load_encoder(folder, "protein")
+    seen = []
+    run = embeddings._run_pack
+    monkeypatch.setattr(embeddings, "_run_pack", lambda e, t, v: seen.extend(map(len, t.ids)) or run(e, t, v))
+    store = open_store(folder, encoder, "sequence")
+    a, b, c = random_proteins([10, 20, 30])
+    embed(encoder, [a, b, a], "sequence", store)
+    assert sorted(seen) == [12, 22]
+    embed(encoder, [c, b, a, c], "sequence", open_store(folder, encoder, "sequence"))
+    assert sorted(seen) == [12, 22, 32]
+
+
+def test_threads_give_the_same(folder, monkeypatch):
+    encoder = load_encoder(folder, "protein")
+    sequences = random_proteins([30] * 20)
+    monkeypatch.setitem(embeddings.PACK_TOKENS, "cpu", 64)
+    alone = embed(encoder, sequences, "sequence", MemoryStore())
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
+    together = embed(encoder, sequences, "sequence", MemoryStore())
+    assert np.array_equal(np.concatenate(alone), np.concatenate(together))
+
+
+def test_what_was_computed_before_a_stop_is_kept(folder, monkeypatch):
+    encoder = load_encoder(folder, "protein")
+    monkeypatch.setitem(embeddings.PACK_TOKENS, "cpu", 32)
+    store = open_store(folder, encoder, "sequence")
+    looks = iter([False, False, False, True])
+    with pytest.raises(Stopped):
+        embed(
+            encoder, random_proteins([28] * 10), "sequence", store, Control(should_stop=lambda: next(looks))
+        )
+    kept = open_store(folder, encoder, "sequence")
+    assert sum(embeddings.sequence_key(s) in kept for s in random_proteins([28] * 10)) == 3
+
+
+def test_torn_files_are_mended(tmp_path):
+    store = EmbeddingStore(tmp_path, 2, "<f4")
+    store.add([b"a", b"b"], [np.ones((1, 2)), np.full((3, 2), 2.0)])
+    with (tmp_path / "vectors.bin").open("ab") as file:
+        file.write(b"x" * 13)  # rows of a writer killed before its record
+    with (tmp_path / "index.bin").open("ab") as file:
+        file.write(b"half a record")
+    store = EmbeddingStore(tmp_path, 2, "<f4")
+    store.add([b"c"], [np.full((2, 2), 3.0)])
+    a, b, c = EmbeddingStore(tmp_path, 2, "<f4").rows([b"a", b"b", b"c"])
+    assert a.tolist() == [[1, 1]] and b.tolist() == [[2, 2]] * 3 and c.tolist() == [[3, 3]] * 2
+
+
+def _write_many(folder, begin):
+    store = EmbeddingStore(folder, 3, "<f4")
+    for i in range(begin, begin + 60):
+        store.add([str(i).encode()], [np.full((1 + i % 3, 3), i, dtype=np.float32)])
+
+
+def test_two_writers_at_once(tmp_path):
+    context = multiprocessing.get_context("fork")  # a spawned one would import torch anew for many seconds
+    writers = [context.Process(target=_write_many, args=(tmp_path, begin)) for begin in (0, 30)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    store = EmbeddingStore(tmp_path, 3, "<f4")
+    for i, rows in enumerate(store.rows([str(i).encode() for i in range(90)])):
+        assert rows.shape == (1 + i % 3, 3) and (rows == i).all()
+
+
+def test_fingerprint_follows_the_weights(tmp_path):
+    first, second = make_esm(tmp_path / "a"), make_esm(tmp_path / "b", width=64)
+    assert embeddings.fingerprint(first) != embeddings.fingerprint(second)
+    assert embeddings.fingerprint(first) == embeddings.fingerprint(first)
+
+
+def test_embed_table(folder, tmp_path):
+    encoder = load_encoder(folder, "protein")
+    embed_table(encoder, folder, ["p", "q"], ["MKTAY", "MK"], "residue", tmp_path / "out.parquet")
+    table = pd.read_parquet(tmp_path / "out.parquet")
+    assert table["length"].tolist() == [5, 2]
+    assert len(table["embedding"][0]) == 5 * 32
