@@ -12,7 +12,7 @@ from widgets.answers import (
 from widgets.describe import NOUNS, describe_dataset, describe_target, say_rows
 from widgets.frame import begin_page, draw_error, draw_guard, require_dataset
 from widgets.navigation import PAGES, link_page, open_page
-from widgets.readers import chosen_dataset_name, list_datasets, read_dataset
+from widgets.readers import chosen_dataset_name, read_dataset
 from widgets.sidebar import draw_progress
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "draw_shell_command",
     "draw_state",
     "link_page",
-    "list_datasets",
     "open_page",
     "read_dataset",
     "require_dataset",

@@ -4,11 +4,12 @@ Large tables go through `st.cache_resource`, which hands out the same object eac
 copy 100,000 rows at every click. Nothing here may therefore be changed in place.
 """
 
+from pathlib import Path
+
 import streamlit as st
 
 from biotl_core.data.dataset import Dataset
-from biotl_core.errors import UserError
-from biotl_core.home import home_folder, safe_name
+from biotl_core.data.saved_datasets import find_dataset
 
 
 def chosen_dataset_name() -> str | None:
@@ -19,22 +20,12 @@ def chosen_dataset_name() -> str | None:
     return name or None
 
 
-def list_datasets() -> list[str]:
-    """Names of the saved datasets, newest first."""
-    files = (home_folder() / "datasets").glob("*/dataset.parquet")
-    return [file.parent.name for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True)]
-
-
 def read_dataset(name: str) -> Dataset:
     """A saved dataset by its name; UserError when there is none."""
-    file = home_folder() / "datasets" / safe_name(name) / "dataset.parquet"
-    if safe_name(name) != name or not file.is_file():
-        raise UserError(f"There is no dataset called '{name}' any more. Choose another one on the Data page.")
+    file = find_dataset(name) / "dataset.parquet"
     return _load_dataset(str(file), file.stat().st_mtime_ns)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _load_dataset(path: str, changed_at: int) -> Dataset:
-    from pathlib import Path
-
     return Dataset.load(Path(path).parent)
