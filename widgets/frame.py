@@ -1,5 +1,9 @@
 """What surrounds every page: the head, the guard that asks for a dataset, and the sentence of an error."""
 
+from pathlib import Path
+
+from pathlib import Path
+
 import streamlit as st
 
 from biotl_core.data.dataset import Dataset
@@ -9,12 +13,18 @@ from widgets.navigation import PAGES, ensure_navigation, open_page
 from widgets.readers import chosen_dataset_name, read_dataset
 from widgets.sidebar import draw_sidebar
 
+# A picture of our own: for a Material icon the browser would ask a host outside for it.
+_ICON = Path(__file__).resolve().parents[1] / "static" / "icon.png"
+
+_STYLE = Path(__file__).with_name("style.css")
+
 
 def begin_page(name: str, sentence: str) -> None:
     """The start of every page: browser title, navigation, sidebar, and the head with its one sentence."""
     entry = PAGES[name]
-    st.set_page_config(page_title=f"{entry.title} · BioTL", page_icon=entry.icon, layout="wide")
+    st.set_page_config(page_title=f"{entry.title} · BioTL", page_icon=str(_ICON), layout="wide")
     ensure_navigation()
+    st.html(_STYLE)
     draw_sidebar()
     st.title(entry.title, anchor=False)
     st.markdown(sentence)

@@ -27,6 +27,7 @@ PAGES: dict[str, PageEntry] = {
     for entry in (
         PageEntry("data", "Data", ":material/table:", "Workflow", "Check, mend and split a table."),
         PageEntry("train", "Train", ":material/model_training:", "Workflow", "Tune a backbone."),
+        PageEntry("structures", "Structures", ":material/deployed_code:", "Applications", "See values in 3D."),
     )
 }
 """Every page, in the order of the navigation. A new page is one entry here and one file in `pages/`."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from biotl_core.structures.confidence import BANDS
-from biotl_core.structures.residues import COIL, HELIX, STRAND
+from biotl_core.structures.secondary_structure import COIL, HELIX, STRAND
 from biotl_core.structures.structure import Structure
 from biotl_core.structures.values import ResidueValues
 from biotl_core.wording import say_number
@@ -151,8 +151,8 @@ def by_position(structure: Structure) -> Colouring:
 
 def by_hydropathy(structure: Structure) -> Colouring:
     """Kyte and Doolittle's hydropathy of the residue."""
-    values = structure.residues["letter"].map(HYDROPATHY).to_numpy(float)
-    values[(structure.residues["kind"] != "protein").to_numpy()] = np.nan
+    is_protein = structure.residues["kind"] == "protein"
+    values = structure.residues["letter"].map(HYDROPATHY).where(is_protein).to_numpy(float)
     legend = _bar(-4.5, 4.5, RED_BLUE, ("water-loving", "water-avoiding"))
     said = tuple("" if np.isnan(value) else f"hydropathy {value:+.1f}" for value in values)
     return Colouring(gradient(values, -4.5, 4.5, RED_BLUE), "Hydropathy (Kyte-Doolittle)", legend, True, said)

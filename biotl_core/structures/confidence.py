@@ -6,6 +6,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 ConfidenceKind = Literal["pLDDT", "B-factor", "none"]
+CONFIDENCE_TITLES: dict[ConfidenceKind, str] = {
+    "pLDDT": "Confidence (pLDDT)",
+    "B-factor": "B-factor (Å²)",
+    "none": "Nothing to show",
+}
+"""What each kind is called on pages and axes."""
 
 BANDS = (
     (90, "#0053D6", "Very high (over 90)"),

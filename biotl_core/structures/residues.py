@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from biotl_core.structures.secondary_structure import assign_secondary_structure
+
 if TYPE_CHECKING:
     from biotite.structure import AtomArray
 
@@ -21,8 +23,6 @@ RESIDUE_COLUMNS = (
     "has_backbone",
     "n_atoms",
 )
-HELIX, STRAND, COIL = "helix", "strand", "coil"
-_SSE = {"a": HELIX, "b": STRAND, "c": COIL, "": ""}
 
 _STANDARD = {
     "ALA": "A", "ARG": "R", "ASN": "N", "ASP": "D", "CYS": "C", "GLN": "Q", "GLU": "E", "GLY": "G",
@@ -92,10 +92,9 @@ def order_atoms(atoms: "AtomArray", kinds: np.ndarray) -> tuple["AtomArray", np.
 def residue_table(atoms: "AtomArray", kinds: np.ndarray) -> pd.DataFrame:
     """One row a residue of a protein or nucleic acid chain, columns `RESIDUE_COLUMNS`, in atom order.
 
-    `b_factor` is the mean over the residue's atoms (Å²). `secondary_structure` is helix, strand or coil
-    from the alpha carbons (P-SEA: Labesse et al., CABIOS 13, 291, 1997), and empty for nucleotides.
+    `b_factor` is the mean over the residue's atoms (Å²).
     """
-    from biotite.structure import annotate_sse, get_residue_starts
+    from biotite.structure import get_residue_starts
 
     polymer = atoms[kinds != "ligand"]
     if len(polymer) == 0:
@@ -108,7 +107,6 @@ def residue_table(atoms: "AtomArray", kinds: np.ndarray) -> pd.DataFrame:
 
     kind = kinds[kinds != "ligand"][starts]
     backbone = np.where(kind == "protein", count(("N", "CA", "C", "O")) >= 4, count(("P", "C4'", "C4*")) >= 1)
-    structure = np.array([_SSE[code] for code in annotate_sse(polymer)])
     names = polymer.res_name[starts]
     letters = {name: one_letter(name) for name in np.unique(names)}
     return pd.DataFrame(
@@ -120,7 +118,7 @@ def residue_table(atoms: "AtomArray", kinds: np.ndarray) -> pd.DataFrame:
             "letter": [letters[name] for name in names],
             "kind": kind,
             "b_factor": np.add.reduceat(polymer.b_factor, starts) / n_atoms,
-            "secondary_structure": np.where((kind == "protein") & (structure == ""), COIL, structure),
+            "secondary_structure": assign_secondary_structure(polymer, starts, kind == "protein"),
             "has_ca": count(("CA",)) > 0,
             "has_backbone": backbone,
             "n_atoms": n_atoms,

@@ -70,6 +70,8 @@ class Structure:
     """What `b_factor` holds: a predictor's confidence (0 to 100), a B-factor in Å², or nothing."""
     confidence_reason: str
     """Why we think so, as a sentence."""
+    orientation: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
+    """Quaternion (x, y, z, w) that turns the longest axis horizontal and the shortest towards the eye."""
     detail: Detail = "all atoms"
     """How much of the structure `text` holds."""
     notes: tuple[str, ...] = ()
@@ -150,6 +152,7 @@ def read_structure(source: Path | bytes, name: str | None = None, model: int = 1
         n_models=parsed.n_models,
         confidence_kind=reading.kind,
         confidence_reason=reading.reason,
+        orientation=_orientation(drawn.coord),
         detail=detail,
         notes=tuple(notes),
     )
@@ -239,6 +242,18 @@ def _what_to_draw(atoms, kinds, residue_index, n_residues: int) -> tuple["AtomAr
         keep, detail = polymer & np.isin(atoms.atom_name, ("CA", "P")), "trace"
     counts = np.bincount(residue_index[keep[polymer]], minlength=n_residues)
     return atoms[keep], counts, detail
+
+
+def _orientation(positions: np.ndarray) -> tuple[float, float, float, float]:
+    """Quaternion (x, y, z, w) of the rotation from the principal axes of positions (n, 3) to x, y and z."""
+    if len(positions) < 4:
+        return 0.0, 0.0, 0.0, 1.0
+    axes = np.linalg.svd(positions - positions.mean(axis=0), full_matrices=False)[2]
+    axes[2] *= np.sign(np.linalg.det(axes))  # a rotation, no mirror image
+    from scipy.spatial.transform import Rotation
+
+    x, y, z, w = Rotation.from_matrix(axes).as_quat()
+    return float(x), float(y), float(z), float(w)
 
 
 def _write(atoms: "AtomArray", n_chain_atoms: int) -> tuple[str, Literal["pdb", "cif"]]:

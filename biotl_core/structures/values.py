@@ -143,17 +143,6 @@ def similarity(resolved: str, sequence: str) -> float:
     return len(words & theirs) / len(words) if words else 0.0
 
 
-def read_letters_or_numbers(text: str) -> list[float] | list[str]:
-    """A per-residue cell of a predictions table: numbers separated by spaces, or one letter a residue.
-
-    >>> read_letters_or_numbers("0.5 nan 2"), read_letters_or_numbers("HH?C")
-    ([0.5, nan, 2.0], ['H', 'H', '', 'C'])
-    """
-    if " " in text.strip():
-        return [float(number) for number in text.split()]
-    return ["" if letter == UNKNOWN_RESIDUE else letter for letter in text.strip()]
-
-
 def find_columns(table: pd.DataFrame) -> tuple[str | None, str | None, str | None, list[str]]:
     """The residue number, letter and chain columns of a table (None where absent), and its value columns."""
     by_name = {re.sub(r"\W+", "_", str(column).strip().lower()): str(column) for column in table.columns}
