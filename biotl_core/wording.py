@@ -26,6 +26,15 @@ def say_number(value: float | None) -> str:
     return f"{float(f'{value:.2e}'):,.{max(0, 2 - int(exponent))}f}"
 
 
+def say_about(value: float, digits: int = 2) -> str:
+    """An estimate, with no more digits than it deserves and no zeros behind.
+
+    >>> say_about(4.63), say_about(1234.5), say_about(0.9), say_about(12.3, 1)
+    ('4.6', '1,200', '0.9', '10')
+    """
+    return f"{float(f'{value:.{digits - 1}e}'):,.10g}"
+
+
 def say_interval(low: float, high: float) -> str:
     """An interval in brackets.
 
