@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from pathlib import Path
-
 import streamlit as st
 
 from biotl_core.data.dataset import Dataset
@@ -15,7 +13,6 @@ from widgets.sidebar import draw_sidebar
 
 # A picture of our own: for a Material icon the browser would ask a host outside for it.
 _ICON = Path(__file__).resolve().parents[1] / "static" / "icon.png"
-
 _STYLE = Path(__file__).with_name("style.css")
 
 
