@@ -1,6 +1,6 @@
 """A dataset in words, for Markdown."""
 
-from biotl_core.data.dataset import Dataset, Modality
+from biotl_core.data.dataset import PARTS, Dataset, Modality
 from biotl_core.wording import plain, say_count
 
 NOUNS: dict[Modality, tuple[str, str]] = {
@@ -21,6 +21,12 @@ def say_rows(n: int, modality: Modality) -> str:
 def describe_dataset(dataset: Dataset) -> str:
     """A dataset in a line: "1,204 proteins, one number each (log fitness)"."""
     return f"{say_rows(len(dataset.table), dataset.modality)}, {describe_target(dataset)}"
+
+
+def describe_parts(dataset: Dataset) -> str:
+    """How many rows each part holds: "train 963, validation 120, test 121"."""
+    counts = dataset.table["part"].value_counts()
+    return ", ".join(f"{part} {counts.get(part, 0):,}" for part in PARTS)
 
 
 def describe_target(dataset: Dataset) -> str:

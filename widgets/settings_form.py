@@ -14,8 +14,9 @@ from widgets.kept import choices, kept
 STORE = "settings"
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Steps": ("optimizer", "learning_rate", "schedule", "warmup", "weight_decay", "batch_size", "patience"),
-    "Model": ("pooling", "head", "dropout", "class_weights", "max_length"),
+    "Steps": ("optimizer", "learning_rate", "schedule", "warmup", "batch_size"),
+    "Against learning by heart": ("patience", "weight_decay", "dropout"),
+    "Model": ("pooling", "head", "max_length", "class_weights"),
     "Adjustable part": ("lora_rank", "lora_alpha", "lora_targets"),
     "Machine": ("device", "precision", "seed"),
 }
@@ -68,6 +69,38 @@ def is_relevant(name: str, settings: TrainingSettings, task: Task) -> bool:
         "pooling": not task.is_per_residue,
         "class_weights": task.is_class,
     }.get(name, True)
+
+
+def draw_more_settings(settings: TrainingSettings, task: Task, devices: Collection[str]) -> None:
+    """All settings but those the page draws itself, folded, by what they are about."""
+    n_changed = len(changed_settings(settings, task, [name for group in GROUPS.values() for name in group]))
+    label = f"More settings ({n_changed} changed)" if n_changed else "More settings"
+    with st.expander(label, icon=":material/tune:"):
+        relevant = {
+            group: [n for n in names if is_relevant(n, settings, task)] for group, names in GROUPS.items()
+        }
+        groups = [(group, names) for group, names in relevant.items() if names]
+        with st.grid("auto", min_column_width=190, gap="medium"):
+            for group, names in groups:
+                with st.container():
+                    st.markdown(f"**{group}**")
+                    for name in names:
+                        draw_setting(name, settings, task, ("auto", *devices) if name == "device" else None)
+        if n_changed:
+            st.button("Back to the defaults", icon=":material/undo:", on_click=_forget_all)
+
+
+def changed_settings(settings: TrainingSettings, task: Task, names: Collection[str]) -> list[str]:
+    """Those of the names that differ from what the method would take by itself."""
+    default = TrainingSettings(method=settings.method).resolved(task)
+    resolved = settings.resolved(task)
+    return [name for name in names if getattr(resolved, name) != getattr(default, name)]
+
+
+def _forget_all() -> None:
+    for names in GROUPS.values():
+        for name in names:
+            choices(STORE).pop(name, None)
 
 
 def draw_setting(

@@ -5,8 +5,9 @@ from pathlib import Path
 import streamlit as st
 
 from biotl_core.errors import UserError
+from biotl_core.hardware import Device, devices
 from biotl_core.runs.folder import RunSummary, list_runs, read_progress
-from biotl_core.wording import plain, plain_sentence, say_seconds
+from biotl_core.wording import plain, plain_sentence, say_number, say_seconds
 from widgets.describe import describe_dataset
 from widgets.navigation import PAGES, link_page
 from widgets.readers import chosen_dataset_name, read_dataset
@@ -21,6 +22,7 @@ def draw_sidebar() -> None:
         _draw_chosen_dataset()
         # The timer runs in the browser, and only while there is something to watch.
         st.fragment(_draw_open_runs, run_every=2 if _open_runs() else None)()
+        _draw_device(devices()[0])
 
 
 def _draw_chosen_dataset() -> None:
@@ -56,6 +58,14 @@ def _redraw_page_when_all_ended(is_busy: bool) -> None:
     st.session_state["sidebar_was_busy"] = is_busy
     if was_busy and not is_busy:
         st.rerun()
+
+
+def _draw_device(device: Device) -> None:
+    st.caption(
+        f":material/memory: {plain(device.title[0].upper() + device.title[1:])}  \n"
+        f"{say_number(round(device.free_memory_gb, 1))} GB of memory free",
+        help="Where training runs, unless another device is chosen.",
+    )
 
 
 def draw_progress(folder: Path) -> None:
