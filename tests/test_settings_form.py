@@ -39,3 +39,5 @@ def test_settings_that_do_nothing_here_are_not_offered():
     assert is_relevant("lora_rank", TrainingSettings(method="lora"), TASKS["regression"])
     assert not is_relevant("pooling", frozen, TASKS["residue_classification"])
     assert is_relevant("class_weights", frozen, TASKS["classification"])
+    assert not is_relevant("processes", frozen, TASKS["regression"], ["cuda", "cpu"])
+    assert is_relevant("processes", frozen, TASKS["regression"], ["cuda", "cuda:1", "cpu"])

@@ -18,7 +18,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Against learning by heart": ("patience", "weight_decay", "dropout"),
     "Model": ("pooling", "head", "max_length", "class_weights"),
     "Adjustable part": ("lora_rank", "lora_alpha", "lora_targets"),
-    "Machine": ("device", "precision", "seed"),
+    "Machine": ("device", "processes", "precision", "seed"),
 }
 """The settings under "More settings"; `method`, `loss` and `epochs` are drawn by the page itself."""
 
@@ -60,9 +60,10 @@ def chosen_settings(task: Task, devices: Collection[str] = ()) -> TrainingSettin
     return TrainingSettings(**chosen)
 
 
-def is_relevant(name: str, settings: TrainingSettings, task: Task) -> bool:
-    """Whether a setting does anything for this method and task."""
+def is_relevant(name: str, settings: TrainingSettings, task: Task, devices: Collection[str] = ()) -> bool:
+    """Whether a setting does anything for this method, task and machine."""
     return {
+        "processes": sum(device != "cpu" for device in devices) > 1,
         "lora_rank": settings.method == "lora",
         "lora_alpha": settings.method == "lora",
         "lora_targets": settings.method == "lora",
@@ -75,17 +76,17 @@ def draw_more_settings(settings: TrainingSettings, task: Task, devices: Collecti
     """All settings but those the page draws itself, folded, by what they are about."""
     n_changed = len(changed_settings(settings, task, [name for group in GROUPS.values() for name in group]))
     label = f"More settings ({n_changed} changed)" if n_changed else "More settings"
-    with st.expander(label, icon=":material/tune:"):
-        relevant = {
-            group: [n for n in names if is_relevant(n, settings, task)] for group, names in GROUPS.items()
-        }
-        groups = [(group, names) for group, names in relevant.items() if names]
+    with st.expander(label, icon=":material/tune:", key="more-settings"):
         with st.grid("auto", min_column_width=190, gap="medium"):
-            for group, names in groups:
-                with st.container():
-                    st.markdown(f"**{group}**")
-                    for name in names:
-                        draw_setting(name, settings, task, ("auto", *devices) if name == "device" else None)
+            for group, names in GROUPS.items():
+                relevant = [name for name in names if is_relevant(name, settings, task, devices)]
+                if relevant:
+                    with st.container():
+                        st.markdown(f"**{group}**")
+                        for name in relevant:
+                            draw_setting(
+                                name, settings, task, ("auto", *devices) if name == "device" else None
+                            )
         if n_changed:
             st.button("Back to the defaults", icon=":material/undo:", on_click=_forget_all)
 
