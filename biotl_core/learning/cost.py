@@ -30,7 +30,7 @@ _SAVED_BYTES: dict[TuningMethod, float] = {"full": 97.0, "scratch": 97.0, "lora"
 an ESM-2 keeps: 48.5 and 44.5 in numbers of two bytes)."""
 _PASSING_BYTES = 60.0
 """Alive at once in a forward pass for each token and unit of width, the inner layer above all."""
-_BASE_GB = {"cpu": 0.7, "mps": 0.7, "cuda": 1.2}
+_BASE_GB = {"cpu": 0.9, "mps": 0.9, "cuda": 1.2}
 """The process itself: libraries, or the context on the card."""
 _USABLE = 0.9
 """Share of the free memory to plan with."""
@@ -128,8 +128,9 @@ def count_seconds(backbone: Backbone, workload: Workload, settings: TrainingSett
     """Seconds of a whole run with resolved settings, every pass over the data included."""
     flops = {p: forward_flops(backbone, n, settings.max_length) for p, n in workload.lengths.items()}
     if settings.method == "frozen":
-        # Each sequence is read once; the head then learns from its features.
-        forward = sum(flops.values())
+        # Each sequence is read once, and for targets per residue once more for the map of whole sequences.
+        is_per_residue = TASKS[workload.task_name].is_per_residue
+        forward = (2.0 if is_per_residue else 1.0) * sum(flops.values())
         training = (
             settings.epochs * 6.0 * _head_size(backbone, workload) * _head_rows(backbone, workload, settings)
         )
