@@ -7,19 +7,17 @@ import streamlit as st
 from biotl_core.data.dataset import Dataset
 from biotl_core.errors import UserError
 from biotl_core.wording import plain_sentence
-from widgets.navigation import PAGES, ensure_navigation, open_page
+from widgets.navigation import BROWSER_ICON, PAGES, ensure_navigation, open_page
 from widgets.readers import chosen_dataset_name, read_dataset
 from widgets.sidebar import draw_sidebar
 
-# A picture of our own: for a Material icon the browser would ask a host outside for it.
-_ICON = Path(__file__).resolve().parents[1] / "static" / "icon.png"
 _STYLE = Path(__file__).with_name("style.css")
 
 
 def begin_page(name: str, sentence: str) -> None:
     """The start of every page: browser title, navigation, sidebar, and the head with its one sentence."""
     entry = PAGES[name]
-    st.set_page_config(page_title=f"{entry.title} · BioTL", page_icon=str(_ICON), layout="wide")
+    st.set_page_config(page_title=f"{entry.title} · BioTL", page_icon=BROWSER_ICON, layout="wide")
     ensure_navigation()
     st.html(_STYLE)
     draw_sidebar()

@@ -7,6 +7,8 @@ from typing import NoReturn
 import streamlit as st
 
 _ROOT = Path(__file__).resolve().parents[1]
+# A picture of our own: for a Material icon the browser would ask a host outside for it.
+BROWSER_ICON = str(_ROOT / "static" / "icon.png")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def draw_navigation() -> st.Page:
     """
     global _is_routed
     _is_routed = True
+    st.set_page_config(page_icon=BROWSER_ICON)  # before st.navigation, which else takes the page's icon
     sections: dict[str, list[st.Page]] = {}
     for entry in PAGES.values():
         sections.setdefault(entry.section, []).append(page_target(entry.name))
