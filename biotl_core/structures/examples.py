@@ -22,7 +22,7 @@ EXAMPLE_STRUCTURES: dict[str, ExampleStructure] = {
     "bundle": ExampleStructure(
         "Three-helix bundle",
         _FOLDER / "three_helix_bundle.pdb",
-        "One designed chain of 68 residues, built from ideal bond lengths, angles and dihedrals; no protein was "
+        "One designed chain of 69 residues, built from ideal bond lengths, angles and dihedrals; no protein was "
         "measured or predicted. The loops were searched so that the helices stand 10 Å apart. Side chains end at "
         "the beta carbon.",
         _FOLDER / "three_helix_bundle_values.csv",
