@@ -1,18 +1,16 @@
 """What the shell prints: results as sentences and plain tables."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from biotl_core.backbones.entries import Backbone
+from biotl_core.data.cleaning import Cleaned
+from biotl_core.data.dataset import Dataset
+from biotl_core.data.findings import PROBLEMS, REPAIRS, Findings
+from biotl_core.data.raw_table import RawTable, Reading
 from biotl_core.wording import say_bytes, say_count, say_interval, say_number
-
-if TYPE_CHECKING:
-    from biotl_core.backbones.entries import Backbone
-    from biotl_core.data.cleaning import Cleaned
-    from biotl_core.data.dataset import Dataset
-    from biotl_core.data.findings import Findings
-    from biotl_core.data.raw_table import RawTable, Reading
 
 _SHOWN_ROWS = 20
 _WIDEST_CELL = 60
@@ -26,7 +24,7 @@ def format_table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def format_backbones(found: Sequence[tuple["Backbone", str]]) -> str:
+def format_backbones(found: Sequence[tuple[Backbone, str]]) -> str:
     """The catalogue, one table a modality."""
     tables = []
     for modality in dict.fromkeys(backbone.modality for backbone, _ in found):
@@ -35,19 +33,26 @@ def format_backbones(found: Sequence[tuple["Backbone", str]]) -> str:
     return "\n\n".join(tables)
 
 
-def format_check(raw: "RawTable", reading: "Reading", findings: "Findings") -> str:
-    """How a table was read, the findings of its first rows, and how often each problem was found."""
+def format_check(raw: RawTable, reading: Reading, findings: Findings) -> str:
+    """How a table was read, and for each problem how often, the first rows that have it, and what mends it."""
     lines = [f"{raw.source}: {raw.file_format}, {say_count(len(raw.table), 'row')}. {reading.sentence}"]
     lines += [*raw.notes, *reading.notes, findings.sentence]
-    if len(findings):
-        shown = findings.table.head(_SHOWN_ROWS)
-        columns = ("row", "column", "message", "repair")
-        lines += ["", format_table(columns, shown[list(columns)].itertuples(index=False)), ""]
-        lines += [f"{problem}: {n:,}" for problem, n in findings.counts.items()]
+    n_shown = max(2, _SHOWN_ROWS // max(1, len(findings.counts)))
+    for problem, n in findings.counts.items():
+        found = findings.table[findings.table["problem"] == problem]
+        repair = REPAIRS.get(PROBLEMS[problem].repair)
+        mends = (
+            ""
+            if repair is None
+            else f" Repair: {repair.title}{'' if repair.is_safe else ' (not made by itself)'}."
+        )
+        lines += ["", f"{PROBLEMS[problem].title}: {n:,}.{mends}"]
+        lines += [f"  {message}" for message in found["message"].head(n_shown)]
+        lines += ["  ..."] * (n > n_shown)
     return "\n".join(lines)
 
 
-def check_answer(raw: "RawTable", reading: "Reading", cleaned: "Cleaned") -> dict[str, Any]:
+def check_answer(raw: RawTable, reading: Reading, cleaned: Cleaned) -> dict[str, Any]:
     """What `check --json` prints."""
     table = cleaned.findings.table
     return {
@@ -88,7 +93,7 @@ def format_refused(refused: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def dataset_as_table(dataset: "Dataset") -> pd.DataFrame:
+def dataset_as_table(dataset: Dataset) -> pd.DataFrame:
     """A dataset as a table that can be read again: one column a label, blanks between numbers of residues."""
     table = dataset.table[["name", "sequence"]].copy()
     targets = dataset.table["target"]
@@ -104,7 +109,7 @@ def dataset_as_table(dataset: "Dataset") -> pd.DataFrame:
     return table
 
 
-def _backbone_row(backbone: "Backbone", state: str) -> tuple[str, ...]:
+def _backbone_row(backbone: Backbone, state: str) -> tuple[str, ...]:
     size = f"{say_number(backbone.parameters_millions)} M" if backbone.parameters_millions else ""
     download = f"needs a download of {say_bytes(backbone.download_megabytes * 1e6)}"
     said = {"embedded": "comes with BioTL", "here": "on this computer", "download": download}[state]

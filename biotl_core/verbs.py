@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from biotl_core.answers import (
     check_answer,
@@ -17,26 +17,29 @@ from biotl_core.answers import (
     format_refused,
     format_scores,
 )
+from biotl_core.backbones.catalogue import backbone_state, find_backbone, list_backbones, locate_backbone
+from biotl_core.data.cleaning import clean
+from biotl_core.data.dataset import Dataset
+from biotl_core.data.new_sequences import check_new_sequences
+from biotl_core.data.raw_table import RawTable, Reading
+from biotl_core.data.reading import guess_reading, read_file
+from biotl_core.data.splitting import propose_split, split
 from biotl_core.errors import UserError
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Control, print_progress
 from biotl_core.runs.folder import create_run, find_run, launch, read_config, read_result, resume_run
 from biotl_core.runs.following import follow_run
 from biotl_core.runs.json_files import to_plain
+from biotl_core.runs.predictions import start_prediction
+from biotl_core.runs.request import training_request
 from biotl_core.runs.status import read_status
 from biotl_core.wording import say_count
-
-if TYPE_CHECKING:
-    from biotl_core.data.dataset import Dataset
-    from biotl_core.data.raw_table import RawTable, Reading
 
 _EXIT_STATUS = {"finished": 0, "failed": 1, "stopped": 3}
 
 
 def do_backbones(options: argparse.Namespace) -> int:
     """List the catalogue by modality."""
-    from biotl_core.backbones.catalogue import backbone_state, list_backbones
-
     found = [(backbone, backbone_state(backbone)) for backbone in list_backbones(options.modality)]
     if options.json:
         _print_json({"backbones": [asdict(backbone) | {"state": state} for backbone, state in found]})
@@ -47,8 +50,6 @@ def do_backbones(options: argparse.Namespace) -> int:
 
 def do_check(options: argparse.Namespace) -> int:
     """Print what is wrong with a table, and write it mended."""
-    from biotl_core.data.cleaning import clean
-
     output = _writable(options.repair) if options.repair else None
     raw, reading = _read(options)
     cleaned = clean(raw, reading)
@@ -85,19 +86,12 @@ def do_train(options: argparse.Namespace) -> int:
 
 def do_predict(options: argparse.Namespace) -> int:
     """New sequences through a finished run, as a CSV."""
-    from biotl_core.data.new_sequences import check_new_sequences
-    from biotl_core.data.reading import read_file
-
     run_folder = _finished_run(options.run)
     output = _writable(options.output)
-    config = read_config(run_folder)
     raw = read_file(Path(options.data))
-    new = check_new_sequences(raw, config["modality"], sequence=options.sequence, name=options.name_column)
-    request = {"run": str(run_folder), "source": raw.source, "modality": config["modality"]}
-    request["device"] = config["device"]
-    folder = create_run(request, kind="predict", name=f"{run_folder.name}-{Path(raw.source).stem}")
-    new.table.to_parquet(folder / "input.parquet", index=False)
-    launch(folder)
+    modality = read_config(run_folder)["modality"]
+    new = check_new_sequences(raw, modality, sequence=options.sequence, name=options.name_column)
+    folder = start_prediction(run_folder, new, raw.source)
     status = _follow(folder, options)
     if status != 0:
         return status
@@ -113,10 +107,6 @@ def do_predict(options: argparse.Namespace) -> int:
 
 def do_embed(options: argparse.Namespace) -> int:
     """What a backbone makes of sequences, as Parquet."""
-    from biotl_core.backbones.catalogue import find_backbone, locate_backbone
-    from biotl_core.data.new_sequences import check_new_sequences
-    from biotl_core.data.reading import read_file
-
     shard, n_shards = _parse_shard(options.shard)
     backbone = find_backbone(options.backbone)
     weights_folder = locate_backbone(backbone)
@@ -147,9 +137,7 @@ def do_embed(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read(options: argparse.Namespace) -> "tuple[RawTable, Reading]":
-    from biotl_core.data.reading import guess_reading, read_file
-
+def _read(options: argparse.Namespace) -> tuple[RawTable, Reading]:
     if options.data is None:
         raise UserError(
             "Name the table to train on: train DATA. (With --resume, name only the --run FOLDER.)"
@@ -177,10 +165,6 @@ def _split_targets(given: Sequence[str] | None, columns: Sequence[str]) -> list[
 
 def _create_training(options: argparse.Namespace) -> Path:
     """From the table to a run folder, told aloud once all of it went well."""
-    from biotl_core.data.cleaning import clean
-    from biotl_core.data.splitting import split
-    from biotl_core.runs.request import training_request
-
     settings = _settings(options)
     raw, reading = _read(options)
     cleaned = clean(raw, reading, None if options.repair else ())
@@ -204,9 +188,7 @@ def _settings(options: argparse.Namespace) -> TrainingSettings:
     return TrainingSettings(**{name: getattr(options, name) for name in given})
 
 
-def _split_settings(options: argparse.Namespace, dataset: "Dataset") -> Any:
-    from biotl_core.data.splitting import propose_split
-
+def _split_settings(options: argparse.Namespace, dataset: Dataset) -> Any:
     given = {"kind": options.split, "identity": options.identity, "seed": getattr(options, "seed", None)}
     given["fractions"] = _parse_fractions(options.fractions)
     return replace(

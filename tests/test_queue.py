@@ -58,6 +58,21 @@ def test_other_devices_and_short_kinds_do_not_wait():
     wait_for_end(long)
 
 
+def test_cards_that_train_together_are_all_taken():
+    together = {"device": "cuda", "settings": {"method": "full", "processes": 2}}
+    assert runs.devices_of(together) == ["cuda:0", "cuda:1"]
+    assert runs.devices_of(together | {"settings": {"method": "frozen", "processes": 2}}) == ["cuda"]
+    assert runs.devices_of(together | {"device": "cpu"}) == ["cpu"]
+    toy = {"toy": "count", "arguments": {"epochs": 3, "seconds": 0.1}}
+    folders = [
+        runs.start_run(toy | config, kind="train")
+        for config in ({"device": "cuda:1"}, together, {"device": "cuda:1"}, {"device": "cuda:0"})
+    ]
+    assert {wait_for_end(folder).state for folder in folders} == {"finished"}
+    first, both, *later = [span(folder) for folder in folders]
+    assert first[1] <= both[0] and all(both[1] <= began for began, _ in later)
+
+
 def test_waiting_runs_can_be_stopped_and_killed_and_are_passed_over():
     first = start("count", epochs=300, seconds=0.1)
     wait_for_epoch(first, 1)

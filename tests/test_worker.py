@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from biotl_core.errors import UserError
 from biotl_core.runs import folder as runs
@@ -199,6 +200,21 @@ def test_the_worker_outlives_who_started_it(biotl_home):
     assert read_status(folder).state == "running"
     assert wait_for_end(folder).state == "finished"
     assert len(runs.read_history(folder)) == 10
+
+
+def test_processes_of_a_worker_end_with_it(tmp_path):
+    """A killed worker must not leave processes behind that go on writing into its folder."""
+    script = "import sys, time, pathlib; from biotl_core.runs.watching import end_with_worker\n"
+    script += "end_with_worker(pathlib.Path(sys.argv[1])); print('on', flush=True); time.sleep(60)"
+    with FileLock(tmp_path / "alive.lock"):
+        command = [sys.executable, "-c", script, str(tmp_path)]
+        environment = os.environ | {"PYTHONPATH": str(TOY_WORKER.parents[1])}
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+        child.stdout.readline()
+        time.sleep(0.6)
+        assert child.poll() is None
+    assert child.wait(3) == 1
+    child.stdout.close()
 
 
 def test_environment_of_the_work(monkeypatch, biotl_home):

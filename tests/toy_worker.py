@@ -1,7 +1,7 @@
 """A real worker whose work is one of the toys below: `python toy_worker.py RUN_FOLDER`.
 
-The config of the run names the toy: {"toy": "count", ...}. `count` notes when it began and ended, so that
-a test can see that no two of them had the device at the same time.
+The config of the run names the toy, {"toy": "count", ...}, or else the environment does: BIOTL_TOY. `count` notes when
+it began and ended, so that a test can see that no two of them had the device at the same time.
 """
 
 import os
@@ -17,7 +17,8 @@ from biotl_core.runs.folder import append_history, read_config, read_history, wr
 
 def toy_run(folder: Path, control: Control) -> str:
     config = read_config(folder)
-    return globals()[config["toy"]](folder, control, **config.get("arguments", {}))
+    toy = os.environ.get("BIOTL_TOY") or config["toy"]
+    return globals()[toy](folder, control, **config.get("arguments", {}))
 
 
 def count(folder: Path, control: Control, epochs: int = 3, seconds: float = 0.02) -> str:
@@ -29,7 +30,12 @@ def count(folder: Path, control: Control, epochs: int = 3, seconds: float = 0.02
             time.sleep(seconds)
             append_history(folder, {"epoch": epoch, "pid": os.getpid()})
         spans.write(f"{time.monotonic()}\n")
-    write_json_atomically(folder / "result.json", {"headline": "spearman", "test": {"spearman": 0.5}})
+    result = {
+        "headline": "spearman",
+        "test": {"spearman": 0.5},
+        "baselines": {"mean": {"spearman": float("nan")}},
+    }
+    write_json_atomically(folder / "result.json", result)
     return f"Counted to {epochs}."
 
 
@@ -68,6 +74,15 @@ def no_memory(folder: Path, control: Control) -> str:
 
 def no_disk(folder: Path, control: Control) -> str:
     raise OSError(28, "No space left on device")
+
+
+def predict(folder: Path, control: Control) -> str:
+    """Every sequence gets its length."""
+    import pandas as pd
+
+    table = pd.read_parquet(folder / "input.parquet")
+    table.assign(prediction=table["sequence"].str.len()).to_csv(folder / "predictions.csv", index=False)
+    return "Predicted."
 
 
 def environment(folder: Path, control: Control) -> str:

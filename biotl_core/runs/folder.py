@@ -131,8 +131,9 @@ def launch(folder: Path) -> None:
     now = time.time()
     write_status(folder, RunStatus(message="Starts in a moment.", queued_at=now))
     if config["kind"] in QUEUED_KINDS:
-        # The ticket is drawn here and not by the worker: workers do not start in the order of their launch.
-        add_ticket(folder, str(config["device"]), now)
+        # Tickets are drawn here and not by the worker: workers do not start in the order of their launch.
+        for device in devices_of(config):
+            add_ticket(folder, device, now)
     with (folder / "log.txt").open("ab") as log:
         worker = subprocess.Popen(
             worker_command(folder),
@@ -145,6 +146,15 @@ def launch(folder: Path) -> None:
         )
     # Collects the child when it ends, so that no zombie stays behind while the server lives.
     threading.Thread(target=worker.wait, daemon=True).start()
+
+
+def devices_of(config: Mapping[str, Any]) -> list[str]:
+    """The devices that a run has to itself: one, or the first cards of those that train together."""
+    settings = config.get("settings") or {}
+    n_cards = settings.get("processes") or 1
+    if n_cards == 1 or settings.get("method") == "frozen" or not str(config["device"]).startswith("cuda"):
+        return [str(config["device"])]
+    return [f"cuda:{i}" for i in range(n_cards)]
 
 
 def worker_command(folder: Path) -> list[str]:

@@ -2,7 +2,8 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +24,20 @@ def follow_run(folder: Path, tell: Callable[[str], None], is_terminal: bool) -> 
         tell: takes a line; one that ends with a carriage return is overwritten by the next.
         is_terminal: whether lines can be overwritten; else progress is told less often.
     """
-    _treat_kill_as_interrupt()
     narrator = _Narrator(folder, tell, is_terminal)
-    while True:
-        try:
-            status = read_status(folder)
-            narrator.look(status)
-            if not status.is_open:
-                return status
-            time.sleep(_LOOK_SECONDS)
-        except KeyboardInterrupt:
-            if (folder / "stop").exists():  # the second time she leaves at once
-                raise
-            stop_run(folder)
-            tell("Stopping; what is finished is kept.")
+    with _kill_is_interrupt():
+        while True:
+            try:
+                status = read_status(folder)
+                narrator.look(status)
+                if not status.is_open:
+                    return status
+                time.sleep(_LOOK_SECONDS)
+            except KeyboardInterrupt:
+                if (folder / "stop").exists():  # the second time she leaves at once
+                    raise
+                stop_run(folder)
+                tell("Stopping; what is finished is kept.")
 
 
 class _Narrator:
@@ -92,9 +93,17 @@ def describe_epoch(epoch: dict[str, Any]) -> str:
     return f"Epoch {epoch.get('epoch')}{of}: {told}"
 
 
-def _treat_kill_as_interrupt() -> None:
+@contextmanager
+def _kill_is_interrupt() -> Iterator[None]:
     """A foreground command that is ended (`timeout`, a scheduler, a closed terminal) takes its run along."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # `nohup` is respected
-            signal.signal(number, signal.default_int_handler)
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [
+        number for number in numbers if signal.getsignal(number) == signal.SIG_DFL
+    ]  # `nohup` is respected
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)

@@ -1,6 +1,7 @@
 """What runs beside the work: saving progress, and making Stop take effect within three seconds."""
 
 import math
+import os
 import select
 import signal
 import socket
@@ -11,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from biotl_core.runs.json_files import write_json_atomically
+from biotl_core.runs.liveness import ALIVE_LOCK, is_held
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LOOK_SECONDS = 0.2
@@ -107,6 +109,21 @@ class Watchdog(threading.Thread):
             if now - written >= _WRITE_SECONDS:
                 self._progress.write()
                 written = now
+
+
+def end_with_worker(folder: Path) -> None:
+    """For a process that a worker has started: end at once when the worker has died, however it died.
+
+    Nothing happens where no worker holds the folder, as when the work is called directly.
+    """
+
+    def watch() -> None:
+        while is_held(folder / ALIVE_LOCK):
+            time.sleep(_WRITE_SECONDS)
+        os._exit(1)
+
+    if is_held(folder / ALIVE_LOCK):
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _receive_signals() -> socket.socket:

@@ -13,8 +13,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -22,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from biotl_core.errors import UserError
 from biotl_core.progress import Control, Stopped
-from biotl_core.runs.folder import QUEUED_KINDS, read_config
+from biotl_core.runs.folder import QUEUED_KINDS, devices_of, read_config
 from biotl_core.runs.liveness import ALIVE_LOCK
 from biotl_core.runs.queue import turn_on
 from biotl_core.runs.status import STOPPED_SENTENCE, RunState, read_saved_status, write_status
@@ -123,7 +124,9 @@ def _work_through(folder: Path, status: StatusWriter, progress: ProgressWriter) 
     try:
         config = read_config(folder)
         status.wait("Starts in a moment.")
-        with _turn(folder, config, status, stop):
+        with ExitStack() as devices:
+            for device in devices_of(config) if config["kind"] in QUEUED_KINDS else []:
+                devices.enter_context(turn_on(device, folder, partial(_wait, status, stop, device)))
             status.start()
             sentence = _find_work(config["kind"])(folder, Control(progress.report, stop.is_there))
             status.end("finished", sentence)
@@ -135,18 +138,12 @@ def _work_through(folder: Path, status: StatusWriter, progress: ProgressWriter) 
         status.end("failed", describe_failure(error))
 
 
-def _turn(folder: Path, config: dict, status: StatusWriter, stop: StopFile) -> AbstractContextManager:
-    if config["kind"] not in QUEUED_KINDS:
-        return nullcontext()
-    device = str(config["device"])
-
-    def tell(n_ahead: int) -> None:
-        runs = "1 run is" if n_ahead == 1 else f"{n_ahead} runs are"
-        status.wait(f"Waits for its turn on {device}: {runs} ahead.")
-        if stop.is_there():
-            raise Stopped
-
-    return turn_on(device, folder, tell)
+def _wait(status: StatusWriter, stop: StopFile, device: str, n_ahead: int) -> None:
+    """Tell the place in the queue, and leave it when the user asks to."""
+    runs = "1 run is" if n_ahead == 1 else f"{n_ahead} runs are"
+    status.wait(f"Waits for its turn on {device}: {runs} ahead.")
+    if stop.is_there():
+        raise Stopped
 
 
 def _find_work(kind: str) -> Callable[[Path, Control], str]:
