@@ -1,6 +1,6 @@
 """Run folders as a worker leaves them, made without training: what the pages are tested on.
 
-All sequences are random letters and all predictions are the target plus noise, from a fixed seed. `make_run` writes every file of the contract for any task and state.
+All sequences are random letters and all predictions are the target plus noise, from a fixed seed.
 """
 
 import json

@@ -29,7 +29,9 @@ PAGES: dict[str, PageEntry] = {
     for entry in (
         PageEntry("data", "Data", ":material/table:", "Workflow", "Check, mend and split a table."),
         PageEntry("train", "Train", ":material/model_training:", "Workflow", "Tune a backbone."),
+        PageEntry("runs", "Runs", ":material/monitoring:", "Workflow", "Watch, judge and compare."),
         PageEntry("structures", "Structures", ":material/deployed_code:", "Applications", "See values in 3D."),
+        PageEntry("models", "Models", ":material/hub:", "Library", "See which backbones are here, get others."),
     )
 }
 """Every page, in the order of the navigation. A new page is one entry here and one file in `pages/`."""
@@ -70,6 +72,9 @@ def ensure_navigation() -> None:
     """
     if not _is_routed:
         draw_navigation()
+        st.rerun()  # through app.py from now on; else the first click or upload here would be lost
+        # Under app.py from the start: widgets drawn without it are others to Streamlit, and a first click is lost.
+        st.rerun()
 
 
 def _open_first_page() -> None:

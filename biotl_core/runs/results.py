@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,19 @@ import pandas as pd
 from biotl_core.data.tasks import TASKS, Task, TaskName
 from biotl_core.evaluation.metrics import Arrays
 from biotl_core.evaluation.tables import read_predictions, targets_and_predictions
+
+
+class Points(NamedTuple):
+    """One row each for whatever is counted: sequences, or their known residues."""
+
+    true: np.ndarray
+    """`(n,)`, or `(n, n_labels)` for several labels."""
+    predicted: np.ndarray
+    """`(n,)`, `(n, n_classes)` or `(n, n_labels)`."""
+    names: list[str]
+    """What each is called; a residue by its sequence, letter and number: `GB1 K12`."""
+    things: str
+    """What is counted: "sequences" or "residues"."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,24 @@ class Scored:
         return targets_and_predictions(self.table, self.task_name, self.classes)
 
     @cached_property
+    def points(self) -> Points:
+        """All targets and predictions in one row each, for plots."""
+        names = self.table["name"].tolist()
+        if not self.task.is_per_residue:
+            return Points(self.true, self.predicted, names, "sequences")
+        true, predicted = np.concatenate([np.zeros(0), *self.true]), np.concatenate(self.predicted)
+        known = true >= 0 if self.task.is_class else np.isfinite(true)
+        known &= np.isfinite(predicted).reshape(len(predicted), -1).all(axis=1)
+        all_names = [
+            f"{name} {letter}{number}"
+            for name, sequence in zip(names, self.table["sequence"], strict=True)
+            for number, letter in enumerate(sequence, 1)
+        ]
+        kept = [all_names[i] for i in np.flatnonzero(known)]
+        targets = true[known].astype(np.int64) if self.task.is_class else true[known]
+        return Points(targets, predicted[known], kept, "residues")
+
+    @cached_property
     def identity(self) -> np.ndarray:
         """Identity to the nearest training sequence `(n,)`, 0..1, nan where not known."""
         if "nearest_identity" not in self.table:
@@ -80,6 +112,22 @@ def read_scored(
 ) -> Scored:
     """All rows of a run's `predictions.csv`."""
     return Scored(read_predictions(folder / "predictions.csv"), task_name, tuple(classes), target_name)
+
+
+def top_hits(true: np.ndarray, predicted: np.ndarray, share: float = 0.1) -> tuple[int, int]:
+    """How many of the highest predictions are among the highest measurements.
+
+    Args:
+        true: measured numbers `(n,)`.
+        predicted: predicted numbers `(n,)`.
+        share: of the sequences that count as the highest.
+
+    Returns:
+        How many are looked at (0 where the share is none), and how many of them are hits.
+    """
+    k = int(share * len(true))
+    best, chosen = (set(np.argsort(-np.asarray(values), kind="stable")[:k]) for values in (true, predicted))
+    return k, len(best & chosen)
 
 
 def _wrong_residues(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
