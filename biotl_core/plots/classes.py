@@ -77,7 +77,7 @@ def plot_roc(
     for one, colour in zip(rankings, _colours(len(rankings)), strict=True):
         called, found = _called_and_found(one)
         false = (called - found) / (~one.is_yes).sum()
-        title = f"{shown(one.title, _LONGEST_NAME)} {one.area(binary_auroc):.3f}"
+        title = f"{shown(one.title, _LONGEST_NAME)}: {one.area(binary_auroc):.3f}"
         _add_curve(
             figure, false, found / one.is_yes.sum(), title, colour, "false alarms %{x:.0%}<br>found %{y:.0%}"
         )
@@ -95,7 +95,7 @@ def plot_precision_recall(
     for one, colour in zip(rankings, _colours(len(rankings)), strict=True):
         called, found = _called_and_found(one)
         share = float(one.is_yes.mean())
-        title = f"{shown(one.title, _LONGEST_NAME)} {one.area(binary_auprc):.3f}"
+        title = f"{shown(one.title, _LONGEST_NAME)}: {one.area(binary_auprc):.3f}"
         recall, precision = found[1:] / one.is_yes.sum(), found[1:] / called[1:]
         _add_curve(figure, recall, precision, title, colour, "found %{x:.0%}<br>right %{y:.0%}")
         line = {**_REFERENCE, "color": QUIET if len(rankings) == 1 else colour, "width": 1}
@@ -141,7 +141,7 @@ def _add_curve(figure: go.Figure, x: np.ndarray, y: np.ndarray, title: str, colo
 def _finish_unit_square(figure: go.Figure, n_curves: int, area: str) -> None:
     figure.update_xaxes(range=[-0.01, 1.01], tickformat=".0%")
     figure.update_yaxes(range=[-0.01, 1.01], tickformat=".0%")
-    figure.update_layout(showlegend=True, legend_title_text=f"{area}:" if n_curves <= 2 else area)
+    figure.update_layout(showlegend=True, legend_title_text=area)
     if n_curves > 2:
         vertical = {"orientation": "v", "x": 1.02, "y": 1, "xanchor": "left", "yanchor": "top"}
         figure.update_layout(legend=vertical)

@@ -31,7 +31,7 @@ def plot_lengths(dataset: Dataset) -> go.Figure:
     lengths = dataset.table["sequence"].str.len().to_numpy()
     things = NOUNS[dataset.modality]
     note = f"n = {len(lengths):,} {things}"
-    if len(lengths) and lengths.max() > 2 * (limit := np.percentile(lengths, 99)):
+    if len(lengths) and lengths.max() > 2 * (limit := np.percentile(lengths, 99, method="lower")):
         beyond = lengths > limit
         note += f"; {beyond.sum():,} longer than {limit:,.0f} not drawn, the longest {lengths.max():,}"
         lengths = lengths[~beyond]

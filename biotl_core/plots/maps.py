@@ -25,6 +25,8 @@ from biotl_core.plots.theme import (
 )
 
 _DIRECTIONS = ("First", "Second")
+_FAINT = 0.5
+"""Training points are many and stand behind."""
 
 
 def plot_embedding_map(
@@ -48,10 +50,10 @@ def plot_embedding_map(
         target_name: title of the colour scale.
         label: which of several labels.
     """
-    table = table.iloc[sampled(len(table))]
+    n, table = len(table), table.iloc[sampled(len(table))]
     shares = [f" ({share:.0%} of the variation)" for share in explained] + ["", ""]
     titles = [f"{name} direction{share}" for name, share in zip(_DIRECTIONS, shares, strict=False)]
-    figure = new_figure(420, titles[0], titles[1], count_note(len(table), "sequences"))
+    figure = new_figure(420, titles[0], titles[1], count_note(n, "sequences"))
     if colour_by == "part" or task_name.startswith("residue"):
         _add_groups(figure, table, table["part"].astype(str), list(PART_COLOURS), list(PART_COLOURS.values()))
     elif task_name == "regression":
@@ -110,7 +112,7 @@ def _add_points(
             y=rows["y"],
             mode="markers",
             name=title,
-            marker=point_style(n_all, colour),
+            marker=point_style(n_all, colour, _FAINT if title == "train" else 1.0),
             customdata=texts,
             hovertemplate="%{customdata}<extra></extra>",
         )

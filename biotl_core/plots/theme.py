@@ -138,11 +138,11 @@ def scatter_kind(n_points: int) -> type[go.Scatter] | type[go.Scattergl]:
     return go.Scattergl if n_points > MANY_POINTS else go.Scatter
 
 
-def point_style(n_points: int, colour: object) -> dict:
-    """Smaller and fainter points where there are more."""
+def point_style(n_points: int, colour: object, weight: float = 1.0) -> dict:
+    """Smaller and fainter points where there are more; a weight below 1 makes them fainter still."""
     size = float(np.interp(np.log10(max(n_points, 1)), [2, 4], [8, 4]))
     opacity = float(np.interp(np.log10(max(n_points, 1)), [2, 4], [0.8, 0.45]))
-    return {"color": colour, "size": size, "opacity": opacity, "line": {"width": 0}}
+    return {"color": colour, "size": size, "opacity": opacity * weight, "line": {"width": 0}}
 
 
 def sampled(n_points: int, seed: int = 0) -> np.ndarray:

@@ -25,7 +25,7 @@ def plot_history(history: Sequence[dict[str, Any]], headline: str, *, log_loss: 
         log_loss: draw the loss on a logarithmic axis, to see small changes late in the training.
     """
     metric = METRICS[headline]
-    figure = make_subplots(cols=2, horizontal_spacing=0.13)
+    figure = make_subplots(cols=2, horizontal_spacing=0.16)
     style(figure, 300)
     epochs = [line["epoch"] for line in history]
     mode = "lines+markers" if len(epochs) <= _FEW_PASSES else "lines"
