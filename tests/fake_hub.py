@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -89,10 +90,11 @@ class FakeHub:
             request.connection.shutdown(socket.SHUT_RDWR)
             request.close_connection = True
             return
-        for offset in range(0, len(body), 1 << 16):
-            request.wfile.write(body[offset : offset + (1 << 16)])
-            request.wfile.flush()
-            time.sleep(self.chunk_pause)
+        with suppress(ConnectionError):  # who asked may stop in the middle
+            for offset in range(0, len(body), 1 << 16):
+                request.wfile.write(body[offset : offset + (1 << 16)])
+                request.wfile.flush()
+                time.sleep(self.chunk_pause)
 
 
 def _describe(hub_id: str, folder: Path) -> dict[str, object]:

@@ -18,7 +18,7 @@ from biotl_core.backbones.catalogue import (
     locate_backbone,
 )
 from biotl_core.backbones.folders import describe_folder, is_complete, read_card
-from biotl_core.backbones.importing import has_architecture, import_folder
+from biotl_core.backbones.importing import has_architecture, import_folder, is_own, remove_backbone
 from biotl_core.errors import UserError
 from biotl_core.home import safe_name
 
@@ -176,6 +176,19 @@ def test_a_folder_is_imported_and_found_by_its_name(tmp_path, biotl_home):
     assert not list((biotl_home / "backbones").glob("*.partial"))
     with pytest.raises(UserError, match="already a backbone called 'My-enzymes-v2'"):
         import_folder(folder, "My enzymes (v2)", "protein")
+
+
+def test_only_what_biotl_brought_here_is_removed(tmp_path, biotl_home):
+    folder = write_tiny_esm(tmp_path / "source")
+    imported = import_folder(folder, "mine", "protein")
+    assert is_own(imported)
+    remove_backbone(imported)
+    assert not list((biotl_home / "backbones").iterdir())
+    for other in (find_backbone(str(folder)), find_backbone("biotl-protein"), find_backbone("esm2-8m")):
+        assert not is_own(other)
+        with pytest.raises(UserError, match="is not kept by BioTL"):
+            remove_backbone(other)
+    assert is_complete(folder)
 
 
 def test_a_zip_is_imported_by_bare_names(tmp_path):

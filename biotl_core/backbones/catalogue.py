@@ -23,7 +23,7 @@ WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 
-def _embedded(modality: Modality, title: str, note: str) -> Backbone:
+def _embedded(modality: Modality, title: str) -> Backbone:
     """An embedded backbone; its numbers come from its own files, so that they are never a stale copy."""
     name = f"biotl-{modality}"
     folder = WEIGHTS_FOLDER / name
@@ -36,7 +36,7 @@ def _embedded(modality: Modality, title: str, note: str) -> Backbone:
         max_length=facts.max_length if facts else 1024,
         licence="Apache-2.0",
         reference="Pretrained by this project; its card says how",
-        note=note,
+        note="Small and briefly pretrained; works at once, without the internet.",
         layers=facts.layers if facts else 0,
         width=facts.width if facts else 0,
         letters_per_token=facts.letters_per_token if facts else 1.0,
@@ -45,9 +45,9 @@ def _embedded(modality: Modality, title: str, note: str) -> Backbone:
 
 
 _EMBEDDED = (
-    _embedded("protein", "BioTL protein", "Comes with BioTL; works at once, without the internet."),
-    _embedded("dna", "BioTL DNA", "Comes with BioTL; works at once, without the internet."),
-    _embedded("molecule", "BioTL molecule", "Comes with BioTL; works at once, without the internet."),
+    _embedded("protein", "BioTL protein"),
+    _embedded("dna", "BioTL DNA"),
+    _embedded("molecule", "BioTL molecule"),
 )
 
 BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in (*_EMBEDDED, *HUB_BACKBONES)}

@@ -28,7 +28,7 @@ _SILENCE_SECONDS = 15.0
 """A connection that sends nothing for so long is given up, and tried again."""
 _TRIES = 4
 _ELSEWHERE = (
-    "Download it on a computer with internet access (`hf download {hub_id}`) and import the folder "
+    "Download it on a computer with internet access ('hf download {hub_id}') and import the folder "
     "on the page Models, or go on with an embedded backbone."
 )
 
@@ -261,7 +261,7 @@ def explain_error(error: Exception, backbone: Backbone) -> str | None:
         case errors.GatedRepoError():
             return (
                 f"'{name}' wants its terms accepted first: do so on huggingface.co/{name} when logged in, "
-                "run `hf auth login` on this computer, and start the download again."
+                "run 'hf auth login' on this computer, and start the download again."
             )
         case errors.RevisionNotFoundError():
             return f"'{name}' has no revision '{backbone.revision}' on the hub. Choose another one."
@@ -270,7 +270,7 @@ def explain_error(error: Exception, backbone: Backbone) -> str | None:
         ):
             return (
                 f"The hub has no model '{name}', or it is private. Check the spelling (owner/name); "
-                "for a private one, run `hf auth login` on this computer first."
+                "for a private one, run 'hf auth login' on this computer first."
             )
         case errors.HfHubHTTPError():
             return (

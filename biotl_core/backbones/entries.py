@@ -42,7 +42,7 @@ class Backbone:
     """Where it lies, for embedded backbones and folders on this computer; None for those of the hub."""
 
 
-_UNDECLARED = "not declared; check its hub page"
+_UNDECLARED = "licence not declared; check its hub page"
 _AFL = "Academic Free License 3.0"
 _NC = "CC BY-NC-SA 4.0 (not for commercial use)"
 _LIN = "Lin et al., Science 379, 1123 (2023)"

@@ -67,7 +67,7 @@ def describe_folder(folder: Path) -> FolderFacts:
     config = folder / "config.json"
     if not config.is_file():
         raise UserError(
-            f"The folder '{folder.name}' has no config.json. Choose the folder that `save_pretrained` wrote."
+            f"The folder '{folder.name}' has no config.json. Choose the folder that 'save_pretrained' wrote."
         )
     return _describe(folder, config.stat().st_mtime_ns)
 

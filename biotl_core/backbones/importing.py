@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from biotl_core.backbones.catalogue import BACKBONES, Backbone, find_backbone
+from biotl_core.backbones.catalogue import BACKBONES, Backbone, backbone_folder, find_backbone
 from biotl_core.backbones.folders import NOTE_FILE, TOKENIZER_FILES, is_complete
 from biotl_core.data.dataset import Modality
 from biotl_core.errors import UserError
-from biotl_core.home import home_subfolder, safe_name
+from biotl_core.home import home_folder, home_subfolder, safe_name
 
 PARTIAL = ".partial"
 """Ending of a folder that is not complete yet; it is renamed when it is."""
@@ -57,6 +57,26 @@ def import_folder(source: Path, name: str, modality: Modality) -> Backbone:
     return find_backbone(target.name)
 
 
+def remove_backbone(backbone: Backbone) -> None:
+    """Delete a downloaded or imported backbone from BioTL's home; UserError for those that lie elsewhere."""
+    folder = backbone_folder(backbone)
+    if not is_own(backbone):
+        raise UserError(
+            f"'{backbone.title}' is not kept by BioTL, so it is not removed. Delete its folder yourself."
+        )
+    # Renamed first, so that nobody finds it half deleted.
+    doomed = folder.with_name(folder.name + PARTIAL)
+    shutil.rmtree(doomed, ignore_errors=True)
+    folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def is_own(backbone: Backbone) -> bool:
+    """Whether BioTL brought it here itself, by download or import."""
+    folder = backbone_folder(backbone)
+    return folder.parent == home_folder() / "backbones" and is_complete(folder)
+
+
 def write_note(folder: Path, **facts: Any) -> None:
     """Write BioTL's own facts (title, modality, hub_id, revision, licence) beside a model."""
     (folder / NOTE_FILE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
@@ -71,7 +91,7 @@ def read_model_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UserError(
             "There is no readable config.json in it. "
-            "Choose the folder, or a zip of it, that `save_pretrained` wrote."
+            "Choose the folder, or a zip of it, that 'save_pretrained' wrote."
         )
     return config
 
@@ -87,7 +107,7 @@ def check_config(config: dict[str, Any], name: str, *, is_known: bool = False) -
     kind = str(config.get("model_type", ""))
     if config.get("auto_map") and not is_known:
         raise UserError(
-            f"The model '{name}' brings program code of its own (`auto_map` in its config.json), "
+            f"The model '{name}' brings program code of its own ('auto_map' in its config.json), "
             "which BioTL does not run. Choose a model that transformers loads without custom code."
         )
     if not has_architecture(kind):
@@ -123,7 +143,7 @@ def _check_files(folder: Path, name: str) -> None:
     else:
         missing = "weights as safetensors (model.safetensors, or all its parts)"
     raise UserError(
-        f"'{name}' has no {missing}. Save model and tokenizer again with `save_pretrained` of a recent "
+        f"'{name}' has no {missing}. Save model and tokenizer again with 'save_pretrained' of a recent "
         "transformers; the older pytorch_model.bin is not opened, for such files can run code."
     )
 
@@ -148,7 +168,7 @@ def _unpack(source: Path, target: Path) -> None:
         if len(configs) != 1:
             raise UserError(
                 f"The zip '{source.name}' holds {len(configs) or 'no'} config.json; it must hold one model "
-                "folder. Zip the folder that `save_pretrained` wrote."
+                "folder. Zip the folder that 'save_pretrained' wrote."
             )
         members = [
             member
