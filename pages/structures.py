@@ -7,7 +7,7 @@ from biotl_core.structures.confidence import CONFIDENCE_TITLES
 from biotl_core.structures.figures import plot_along_chain
 from biotl_core.structures.structure import with_confidence_kind
 from biotl_core.wording import plain
-from widgets import begin_page, draw_answer, draw_error
+from widgets import begin_page, draw_error
 from widgets.kept import choices
 from widgets.structure_source import (
     chosen_structure,
@@ -34,15 +34,15 @@ if structure_id is None:
     st.stop()
 
 store = f"structure-{structure_id}"
-draw_open_structure(structure_id)
 try:
     structure = open_structure(find_structure(structure_id), choices(store).get("model", 1))
     structure = with_confidence_kind(structure, choices(store).get("b_kind", structure.confidence_kind))
 except UserError as error:
     draw_error(error)
+    draw_structure_chooser()
     st.stop()
 
-draw_answer(describe_structure(structure))
+draw_open_structure(structure_id, describe_structure(structure))
 view, beside = st.columns([7, 3], gap="medium")
 with beside:
     look = draw_choices(structure, structure_id, store)

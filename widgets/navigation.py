@@ -30,6 +30,7 @@ PAGES: dict[str, PageEntry] = {
         PageEntry("data", "Data", ":material/table:", "Workflow", "Check, mend and split a table."),
         PageEntry("train", "Train", ":material/model_training:", "Workflow", "Tune a backbone."),
         PageEntry("runs", "Runs", ":material/monitoring:", "Workflow", "Watch, judge and compare."),
+        PageEntry("predict", "Predict", ":material/online_prediction:", "Workflow", "Predict new sequences."),
         PageEntry("structures", "Structures", ":material/deployed_code:", "Applications", "See values in 3D."),
         PageEntry("models", "Models", ":material/hub:", "Library", "See which backbones are here, get others."),
     )

@@ -15,6 +15,7 @@ from biotl_core.home import home_folder, home_subfolder, safe_name
 from biotl_core.structures.examples import EXAMPLE_STRUCTURES
 from biotl_core.structures.structure import Structure, read_structure
 from biotl_core.wording import plain
+from widgets.answers import draw_answer
 
 FORMATS = "PDB or mmCIF, plain or gzipped."
 _ID = re.compile(r"upload/[0-9a-f]{16}/[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -75,18 +76,18 @@ def _open(structure_id: str) -> None:
     st.rerun()
 
 
-def draw_open_structure(structure_id: str) -> None:
-    """The line above an open structure: how it was made, if it is an example, and the way to another one."""
+def draw_open_structure(structure_id: str, sentence: str) -> None:
+    """What is open, in a sentence, with the way to another structure; an example says how it was made."""
     kind, _, name = structure_id.partition("/")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if kind == "example" and name in EXAMPLE_STRUCTURES:
-            st.caption(f"Example: {plain(EXAMPLE_STRUCTURES[name].how_made)}", width="stretch")
-        else:
-            st.space("stretch")
+        draw_answer(sentence)
+        st.space("stretch")
         if st.button("Open another structure", icon=":material/folder_open:"):
             st.session_state.pop("structure", None)
             st.query_params.pop("structure", None)
             st.rerun()
+    if kind == "example" and name in EXAMPLE_STRUCTURES:
+        st.caption(f"Example: {plain(EXAMPLE_STRUCTURES[name].how_made)}")
 
 
 def open_structure(file: Path, model: int = 1) -> Structure:

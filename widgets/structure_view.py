@@ -53,7 +53,7 @@ def describe_structure(structure: Structure) -> str:
         parts.append(say_count(len(structure.ligands), "ligand or ion", "ligands and ions"))
     if proteins.any():
         shares = table.loc[proteins, "secondary_structure"].value_counts(normalize=True)
-        parts.append(f"{shares.get('helix', 0):.0%} helix and {shares.get('strand', 0):.0%} strand")
+        parts += [f"{shares[kind]:.0%} {kind}" for kind in ("helix", "strand") if kind in shares]
     return f"{plain(structure.name)}: " + ", ".join(parts) + "."
 
 
@@ -173,8 +173,9 @@ def draw_residue(structure: Structure, look: Look, store: str) -> None:
     if len(rows) <= _MAX_LISTED:
         st.selectbox(
             "Residue",
-            [None, *rows.index],
-            format_func=lambda row: "Click one in the view" if row is None else structure.residue_label(row),
+            rows.index,
+            format_func=structure.residue_label,
+            placeholder="Click one in the view",
             **kept(store, "residue", None),
         )
     ligand = choices(store).get("ligand")

@@ -161,9 +161,11 @@ def by_hydropathy(structure: Structure) -> Colouring:
 def by_secondary_structure(structure: Structure) -> Colouring:
     """Helix, strand and coil."""
     kinds = structure.residues["secondary_structure"]
+    shares = kinds.value_counts(normalize=True)
     legend = [
-        LegendEntry(colour, f"{name.capitalize()} ({(kinds == name).mean():.0%})")
+        LegendEntry(colour, f"{name.capitalize()} ({shares[name]:.0%})")
         for name, colour in SECONDARY_STRUCTURE.items()
+        if name in shares
     ]
     colours = tuple(SECONDARY_STRUCTURE.get(kind, NO_VALUE) for kind in kinds)
     return Colouring(colours, "Secondary structure", tuple(legend), values=tuple(kinds))

@@ -162,7 +162,7 @@ class StructureView {
   zoomHome() {
     this.viewer.setView([0, 0, 0, 0, ...this.data.orientation], true);
     this.viewer.zoomTo({ predicate: (atom) => this.isShown(atom) });
-    this.viewer.zoom(1.15);
+    this.viewer.zoom(1.05);
     this.viewer.render();
   }
 
@@ -340,7 +340,7 @@ class StructureView {
     const { viewer } = this;
     const canvas = viewer.getCanvas();
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    const factor = scale / (window.devicePixelRatio || 1);
+    const factor = (scale * width) / canvas.width; // the canvas has more pixels than the screen already
     viewer.setWidth(Math.round(width * factor));
     viewer.setHeight(Math.round(height * factor));
     viewer.render();
