@@ -76,9 +76,9 @@ class Dataset:
         index = {name: i for i, name in enumerate(self.classes)}
         match self.task_name:
             case "regression":
-                return targets.to_numpy(dtype=np.float64)
+                return targets.to_numpy(dtype=np.float64, copy=True)
             case "classification":
-                return targets.map(index).to_numpy(dtype=np.int64)
+                return targets.map(index).to_numpy(dtype=np.int64, copy=True)
             case "multilabel":
                 return np.array(targets.tolist(), dtype=np.float64).reshape(len(targets), len(self.classes))
             case "residue_regression":

@@ -28,7 +28,7 @@ class Examples:
         if isinstance(self.inputs, Tokens):
             inputs = self.inputs._replace(ids=[self.inputs.ids[i] for i in indices])
         elif isinstance(self.inputs, torch.Tensor):
-            inputs = self.inputs[torch.from_numpy(np.asarray(indices))]
+            inputs = self.inputs[torch.from_numpy(np.array(indices))]
         else:
             inputs = [self.inputs[i] for i in indices]
         if isinstance(self.targets, list):

@@ -191,6 +191,11 @@ class TrainingSettings:
         "Where it runs",
         "`auto` takes the graphics card when there is one (auto, cpu, cuda, cuda:1, mps).",
     )
+    processes: int = _setting(
+        1, "Devices used together",
+        "Splits each batch over several graphics cards of this machine (data parallel, through accelerate).",
+        low=1, high=64,
+    )  # fmt: skip
     precision: Precision = _setting(
         "auto", "Number format", "Half precision is faster on graphics cards that have it (mixed precision).",
         choices=get_args(Precision),

@@ -116,7 +116,7 @@ class Training:
 
     def restore_best(self) -> None:
         """Put the weights of the best pass back into the model."""
-        best = torch.load(self.folder / "best.pt", weights_only=True, map_location=self.accelerator.device)
+        best = torch.load(self.folder / "best.pt", weights_only=True, map_location="cpu")
         self.trained.load_state_dict(best, strict=False)
         self.model.eval()
 
@@ -247,7 +247,7 @@ class Training:
         path = self.folder / "last.pt"
         if not path.exists():
             return
-        saved = torch.load(path, weights_only=True, map_location=self.accelerator.device)
+        saved = torch.load(path, weights_only=True, map_location="cpu")
         self.state = _State(**{**saved["state"], "best_score": tuple(saved["state"]["best_score"])})
         self.trained.load_state_dict(saved["weights"], strict=False)
         self.optimizer.load_state_dict(saved["optimizer"])

@@ -34,6 +34,7 @@ from biotl_core.learning.training import Training, make_accelerator
 from biotl_core.progress import Control
 from biotl_core.runs.folder import append_history, read_config
 from biotl_core.runs.json_files import write_json_atomically
+from biotl_core.runs.several_devices import run_on_several
 from biotl_core.runs.verdict import TWIN, answer_sentence
 
 _SCALE_SAMPLE = 512
@@ -46,10 +47,20 @@ _CHECK_TOLERANCE = 1e-3
 
 def train_run(folder: Path, control: Control) -> str:
     """Do a run of kind "train" from its folder, going on from its checkpoint; the closing sentence."""
-    began = time.monotonic()
     config = read_config(folder)
     dataset = Dataset.load(folder)
     settings = TrainingSettings(**config["settings"]).resolved(dataset.task)
+    # Only a head learns on a frozen backbone; there is nothing to share out.
+    if settings.processes > 1 and settings.method != "frozen":
+        return run_on_several(folder, settings.processes, control)
+    return train_here(folder, config, dataset, settings, control)
+
+
+def train_here(
+    folder: Path, config: dict[str, Any], dataset: Dataset, settings: TrainingSettings, control: Control
+) -> str:
+    """The chain in this process, which may be one of several that train together; "" from all but the first."""
+    began = time.monotonic()
     backbone = find_backbone(config["backbone"], dataset.modality)
     weights_folder = locate_backbone(backbone)
     accelerator = make_accelerator(config.get("device", "cpu"), settings.precision)
@@ -313,6 +324,14 @@ def _backbone_facts(backbone: Backbone) -> dict[str, Any]:
 
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def train_together(folder: Path, control: Control) -> str:
+    """What each of several processes does; see `several_devices`."""
+    config, dataset = read_config(folder), Dataset.load(folder)
+    return train_here(
+        folder, config, dataset, TrainingSettings(**config["settings"]).resolved(dataset.task), control
+    )
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Speed and quality, each against a named rival in the same run."""

@@ -1,0 +1,89 @@
+"""Train on real sets from the file as it lies there: `python -m benchmarks.tasks --data ../shared/data`.
+
+For each set one line: the headline metric of the run on the test part with its interval, beside the mean or majority,
+the best simple method on the same parts, and the seconds it took. `--twin` adds the same backbone from random weights.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SETS: dict[str, list[str]] = {
+    "sequences/protein_seq_regression/gb1_flip.csv.gz": ["--part", "split_three_vs_rest"],
+    "sequences/protein_seq_regression/meltome_human_flip2021.csv.gz": [],
+    "sequences/protein_seq_classification/deeploc_subcellular.csv.gz": [],
+    "sequences/protein_seq_classification/amp_amplify_balanced.csv.gz": [],
+    "sequences/protein_residue/secondary_structure_flip.csv.gz": [],
+    "sequences/protein_residue/disorder_chezod.csv.gz": [],
+    "sequences/dna_seq_classification/promoter_ecoli_sigma70.csv.gz": [],
+    "sequences/dna_seq_regression/mpsa_5ss_brca2.csv.gz": [],
+    "molecule/esol.csv.gz": [],
+    "molecule/bbbp.csv.gz": [],
+    "molecule/tox21.csv.gz": [],
+}
+"""Sets below the data folder with the options that their guess leaves open."""
+_FLOORS = ("mean", "majority")
+
+
+def main() -> None:
+    """Run the sets one after the other and print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--only", default="", help="sets whose path holds this word")
+    parser.add_argument("--twin", action="store_true", help="also the same backbone from random weights")
+    parser.add_argument("options", nargs="*", help="further options of `train`, after --")
+    choice = parser.parse_args()
+    extra = [*choice.options, *(["--random-twin"] if choice.twin else [])]
+    print(
+        f"{'set':<28}{'metric':>10}{'test':>8}  {'interval':<18}{'floor':>8}{'twin':>8}{'simple':>8}  {'which':<22}{'s':>6}"
+    )
+    for name, options in SETS.items():
+        if choice.only in name:
+            print(line(name, train(choice.data / name, [*options, *extra])), flush=True)
+
+
+def train(path: Path, options: list[str]) -> dict:
+    """The content of `result.json` of one run in a folder that is thrown away."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable,
+            "-m",
+            "biotl_core",
+            "train",
+            str(path),
+            "--run",
+            f"{folder}/run",
+            "--json",
+            *options,
+        ]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"`{' '.join(command)}` ended with status {done.returncode}.")
+    return json.loads(done.stdout)
+
+
+def line(name: str, result: dict) -> str:
+    """One row of the table."""
+    metric = result["headline"]
+    low, high = result["test_interval"][metric]
+    baselines = {key: scores[metric] for key, scores in result["baselines"].items()}
+    floor = next((baselines.pop(key) for key in _FLOORS if key in baselines), None)
+    twin = baselines.pop("random_weights", None)
+    best = max((key for key in baselines if baselines[key] is not None), key=lambda key: baselines[key])
+    title = Path(name).name.removesuffix(".csv.gz")
+    return (
+        f"{title:<28}{metric:>10}{result['test'][metric]:>8.3f}  {f'{low:.3f} to {high:.3f}':<18}"
+        f"{number(floor)}{number(twin)}{number(baselines[best])}  {best:<22}{result['seconds']:>6.0f}"
+    )
+
+
+def number(value: float | None) -> str:
+    """Eight characters; a dash where there is no value."""
+    return f"{'-':>8}" if value is None else f"{value:>8.3f}"
+
+
+if __name__ == "__main__":
+    main()

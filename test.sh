@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Run all tests: the virtual environment and, where it can, Chromium for the tests in a browser are set up first.
+set -euo pipefail
+cd "$(dirname "$0")"
+source ./environment.sh
+if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null
+fi
+command -v chromium >/dev/null || echo "No Chromium here: the tests in a browser will be skipped."
+.venv/bin/python -m ruff check .
+.venv/bin/python -m ruff format --check .
+exec .venv/bin/python -m pytest "$@"
