@@ -74,8 +74,6 @@ def ensure_navigation() -> None:
     if not _is_routed:
         draw_navigation()
         st.rerun()  # through app.py from now on; else the first click or upload here would be lost
-        # Under app.py from the start: widgets drawn without it are others to Streamlit, and a first click is lost.
-        st.rerun()
 
 
 def _open_first_page() -> None:
