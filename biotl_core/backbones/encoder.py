@@ -32,7 +32,7 @@ PACK_TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 16384}
 """Tokens a pack: small ones stay in the cache of a CPU, large ones keep a graphics card busy."""
 _TEST_LETTERS: dict[Modality, str] = {
     "protein": "ACDEFGHIKLMNPQRSTVWY",
-    "dna": "ACGT",
+    "dna": "ACGT" * 8,  # long enough for a tokenizer of words of six letters to show itself
     "molecule": "CNOPSFIcnosBr()[]=#+-123456@/\\Hl",
 }
 _ATTENTION_LINEARS = frozenset(
@@ -134,12 +134,11 @@ class Tokenizer:
 
     def _byte_table(self, letters: str) -> np.ndarray | None:
         """The table, or None where the tokenizer joins letters into longer tokens."""
-        for self._spaced in (False, True):
-            n_special = len(self._encode(letters[0])) - 1
-            ids = self._encode(letters)
-            if len(ids) == len(letters) + n_special and self.unknown_id not in ids:
-                break
-        else:
+        # Spaces are for tokenizers that do not know a word of letters; those that do would be kept from their words.
+        self._spaced = self.unknown_id in self._encode(letters)
+        n_special = len(self._encode(letters[0])) - 1
+        ids = self._encode(letters)
+        if len(ids) != len(letters) + n_special or self.unknown_id in ids:
             self._spaced = False
             return None
         self.prefix, self.suffix = _shared_ends(self._encode(letters[0]), self._encode(letters[1]))
