@@ -1,9 +1,13 @@
 """Runs side by side: whether they may be ranked, who is ahead, and what was done differently."""
 
+from dataclasses import fields
+
 import pandas as pd
 import streamlit as st
 
 from biotl_core.data.tasks import TASKS
+from biotl_core.evaluation.metrics import METRICS
+from biotl_core.learning.settings import TrainingSettings
 from biotl_core.plots import plot_runs_compared
 from biotl_core.runs.folder import RunSummary, read_config, read_result
 from biotl_core.runs.verdict import best_simple, comparison_note, metric_title
@@ -41,9 +45,18 @@ def _draw_scores(results: dict[str, dict], first: dict) -> None:
         key="compare-metric",
     )
     st.plotly_chart(plot_runs_compared(results, metric), key="compared")
-    table = pd.DataFrame([_score_row(name, result, metrics) for name, result in results.items()])
+    best_first = sorted(results.items(), key=lambda item: _worseness(item[1], metric))
+    table = pd.DataFrame([_score_row(name, result, metrics) for name, result in best_first])
     st.dataframe(table, hide_index=True, height="content", alt="Scores of the runs")
     download_table(table, "runs-compared.csv")
+
+
+def _worseness(result: dict, metric: str) -> float:
+    """Small for the best run of a metric; runs without a value come last."""
+    value = result["test"].get(metric)
+    if value is None:
+        return float("inf")
+    return -value if METRICS[metric].higher_is_better else value
 
 
 def _score_row(name: str, result: dict, metrics: list[str]) -> dict[str, str]:
@@ -71,14 +84,13 @@ def _flatten(config: dict) -> dict[str, str]:
     """What was chosen, as text: the data, the split, the backbone and each setting."""
     split = config.get("split") or {}
     chosen = {
-        "data": config.get("source"),
-        "fingerprint of the data": str(config.get("dataset_hash") or "")[:12],
-        "target": config.get("target_name"),
-        "split": split.get("sentence") or split.get("kind"),
-        "backbone": config.get("backbone"),
-        "device": config.get("device"),
+        "Data": config.get("source"),
+        "Fingerprint of the data": str(config.get("dataset_hash") or "")[:12],
+        "Target": config.get("target_name"),
+        "Split": split.get("sentence") or split.get("kind"),
+        "Backbone": config.get("backbone"),
         **config.get("settings", {}),
     }
-    return {
-        word.replace("_", " "): "default" if value is None else str(value) for word, value in chosen.items()
-    }
+    titles = {field.name: field.metadata["title"] for field in fields(TrainingSettings)}
+    said = {word: "what suits the method" if value is None else str(value) for word, value in chosen.items()}
+    return {titles.get(word, word): value for word, value in said.items()}

@@ -40,7 +40,7 @@ def _draw_head(run: RunSummary) -> None:
         draw_state(run.status.state)
         st.space("stretch")
         if not run.status.is_open:
-            _draw_delete(run.folder)
+            draw_delete(run.folder)
     st.caption(_describe(run))
 
 
@@ -50,19 +50,19 @@ def _describe(run: RunSummary) -> str:
     return " · ".join(words)
 
 
-def _draw_delete(folder: Path) -> None:
+def draw_delete(folder: Path, kind: str = "run") -> None:
+    """A button that removes a run or a prediction for good, once it was confirmed."""
     with st.popover("Delete", icon=":material/delete:", type="tertiary"):
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         st.markdown(
-            f"This removes **{plain(folder.name)}** with its model and predictions ({say_bytes(size)}). "
-            "It cannot be undone."
+            f"This removes **{plain(folder.name)}** with all its files ({say_bytes(size)}). It cannot be undone."
         )
-        if st.button("Delete this run", icon=":material/delete_forever:", key=f"delete-{folder.name}"):
+        if st.button(f"Delete this {kind}", icon=":material/delete_forever:", key=f"delete-{folder.name}"):
             try:
                 delete_run(folder)
             except UserError as error:
                 draw_error(error)
             else:
-                st.query_params.pop("run", None)
-                st.session_state.pop("run", None)
+                st.query_params.pop(kind, None)
+                st.session_state.pop(kind, None)
                 st.rerun()

@@ -26,7 +26,14 @@ def all_ends(sequences: Iterable[str]) -> list[str]:
 def identity_column(help: str = "Identity to the most similar training sequence.") -> dict:
     """How a table shows the identity to the nearest training sequence, 0..1."""
     return st.column_config.ProgressColumn(
-        "Nearest identity", help=help, format="percent", min_value=0.0, max_value=1.0, color="gray"
+        "Nearest identity",
+        help=help,
+        format="percent",
+        min_value=0.0,
+        max_value=1.0,
+        step=0.01,
+        color="gray",
+        width=150,
     )
 
 
@@ -39,7 +46,7 @@ def value_column(title: str, task_name: str) -> dict:
 
 def probability_column(title: str) -> dict:
     """How a table shows a probability, 0..1."""
-    return st.column_config.ProgressColumn(title, format="%.2f", min_value=0.0, max_value=1.0)
+    return st.column_config.ProgressColumn(title, format="%.2f", min_value=0.0, max_value=1.0, width=110)
 
 
 def draw_sequence(name: str, sequence: str) -> None:

@@ -106,9 +106,7 @@ def _draw_table(runs: list[RunSummary], mode: str, default: list[int]) -> list[i
         hide_index=True,
         height=_ROW_PIXELS * (min(len(runs), _SHOWN_ROWS) + 1) + 3,
         column_config={
-            "state": st.column_config.MultiselectColumn(
-                "State", options=list(STATE_COLORS), color=list(STATE_COLORS.values()), width=95
-            ),
+            "state": state_column(),
             "run": st.column_config.TextColumn("Run", width="medium"),
             "score": st.column_config.TextColumn("Score", help="On the test part, which training never saw."),
             "backbone": "Backbone",
@@ -119,6 +117,13 @@ def _draw_table(runs: list[RunSummary], mode: str, default: list[int]) -> list[i
         alt="Runs",
     )
     return list(event["selection"]["rows"])
+
+
+def state_column() -> dict:
+    """How a table shows the state of a run: a chip, in a list of one."""
+    return st.column_config.MultiselectColumn(
+        "State", options=list(STATE_COLORS), color=list(STATE_COLORS.values()), width=95
+    )
 
 
 def _as_table(runs: list[RunSummary]) -> pd.DataFrame:

@@ -34,18 +34,21 @@ def plot_predicted_numbers(predicted: np.ndarray, target_name: str, things: str 
 
 
 def plot_predicted_classes(
-    names: Sequence[str], counts: Sequence[int], things: str = "sequences"
+    names: Sequence[str], counts: Sequence[int], n: int, things: str = "sequences"
 ) -> go.Figure:
-    """How many sequences (or residues) were given each class or label."""
-    total, places = max(sum(counts), 1), list(range(len(names)))
-    figure = new_figure(int(np.clip(90 + 30 * len(names), 150, 600)), things.capitalize())
+    """How many of `n` sequences (or residues) were given each class or label."""
+    places = list(range(len(names)))
+    figure = new_figure(
+        int(np.clip(90 + 30 * len(names), 150, 600)), things.capitalize(), n=f"n = {n:,} {things}"
+    )
     figure.add_bar(
         x=list(counts), y=places, orientation="h", marker={"color": ACCENT}, customdata=all_shown(names),
-        text=[f"{n:,} ({n / total:.0%})" for n in counts], textposition="auto", showlegend=False,
+        text=[f"{count:,} ({count / max(n, 1):.0%})" for count in counts], textposition="auto", showlegend=False,
         hovertemplate="%{customdata}: %{x:,}<extra></extra>",
     )  # fmt: skip
-    range_ = [len(names) - 0.5, -0.5]
-    figure.update_yaxes(tickvals=places, ticktext=all_shown(names), range=range_, showgrid=False)
+    figure.update_xaxes(tickformat=",d")
+    ends = [len(names) - 0.5, -0.5]
+    figure.update_yaxes(tickvals=places, ticktext=all_shown(names), range=ends, showgrid=False)
     figure.update_layout(bargap=0.3)
     return figure
 

@@ -1,0 +1,31 @@
+"""Predict: new sequences through a finished run."""
+
+import streamlit as st
+
+from biotl_core.errors import UserError
+from biotl_core.runs.predictions import start_prediction
+from biotl_core.shell import shell_command
+from widgets import begin_page, draw_error, draw_shell_command
+from widgets.new_sequences_form import choose_new_sequences, say_what_to_bring
+from widgets.prediction_list import choose_prediction, draw_chosen_prediction, open_prediction
+from widgets.run_choice import choose_finished_run
+
+begin_page(
+    "predict", "Put new sequences through a finished run, and see how near each is to what it learned from."
+)
+prediction = choose_prediction()
+run = choose_finished_run(prediction)
+brought = choose_new_sequences(run.folder, run.modality)
+if st.button("Predict", type="primary", icon=":material/online_prediction:"):
+    if brought is None:
+        st.warning(say_what_to_bring(run.modality))
+    else:
+        try:
+            folder = start_prediction(run.folder, *brought)
+        except UserError as error:
+            draw_error(error)
+        else:
+            open_prediction(folder)
+draw_chosen_prediction(prediction)
+options = {"run": run.folder, "data": brought[1] if brought else "NEW.fasta", "output": "predictions.csv"}
+draw_shell_command(shell_command("predict", options))
