@@ -312,3 +312,42 @@ def test_progress_in_words():
         "metrics": {"spearman": 0.4444},
     }
     assert describe_epoch(epoch) == "Epoch 3 of 10: loss 0.500, spearman 0.444"
+
+
+def test_table_to_model_to_predictions_to_embeddings(capsys, table, tmp_path):
+    """The whole chain with the real worker, on a backbone with random weights."""
+    from tiny_backbones import make_esm
+
+    make_esm(tmp_path / "tiny")
+    run, output, vectors = tmp_path / "run", tmp_path / "out.csv", tmp_path / "out.parquet"
+    chosen = ["--backbone", str(tmp_path / "tiny"), "--epochs", "2", "--split", "random", "--seed", "3"]
+    assert main(["train", str(table), "--run", str(run), *chosen, "--json", "--quiet"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    wanted = {
+        "task",
+        "backbone",
+        "method",
+        "split",
+        "test",
+        "test_interval",
+        "baselines",
+        "seconds",
+        "device",
+    }
+    assert wanted <= set(result) and result["split"] == "random" and result["settings"]["seed"] == 3
+    assert set(result["test"]) >= {"spearman", "pearson", "rmse", "r2", "mae"}
+    assert sum(result["counts"].values()) == 60
+    assert main(["predict", str(run), str(table), "-o", str(output), "--quiet"]) == 0
+    again = pd.read_csv(output)
+    first = pd.read_csv(run / "predictions.csv")
+    assert {"name", "part", "target", "prediction"} <= set(first.columns)
+    np.testing.assert_allclose(again["prediction"], first["prediction"], rtol=1e-4, atol=1e-5)
+    assert (
+        main(
+            ["embed", str(table), "--backbone", str(tmp_path / "tiny"), "-o", str(vectors), "--shard", "2/3"]
+        )
+        == 0
+    )
+    embedded = pd.read_parquet(vectors)
+    assert list(embedded["sequence"]) == list(again["sequence"][1::3])
+    assert {len(one) for one in embedded["embedding"]} == {32}

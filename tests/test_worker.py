@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import psutil
 import pytest
@@ -13,7 +14,14 @@ from filelock import FileLock
 
 from biotl_core.errors import UserError
 from biotl_core.runs import folder as runs
-from biotl_core.runs.status import DIED_SENTENCE, STOPPED_SENTENCE, RunStatus, read_status, write_status
+from biotl_core.runs.status import (
+    DIED_SENTENCE,
+    RESUMABLE_KINDS,
+    STOPPED_SENTENCE,
+    RunStatus,
+    read_status,
+    write_status,
+)
 from biotl_core.runs.watching import ProgressWriter
 from biotl_core.runs.worker import WORK, describe_failure
 
@@ -224,8 +232,11 @@ def test_environment_of_the_work(monkeypatch, biotl_home):
 
 
 def test_every_kind_of_run_has_its_folder_and_its_work():
-    assert set(WORK) == set(runs.KIND_FOLDERS)
-    assert set(runs.QUEUED_KINDS) <= set(WORK)
+    assert set(WORK) == set(runs.KIND_FOLDERS) == set(get_args(runs.RunKind))
+    assert {*runs.QUEUED_KINDS, *RESUMABLE_KINDS} <= set(WORK)
+    for module, function in WORK.values():
+        source = (TOY_WORKER.parents[1] / Path(*module.split("."))).with_suffix(".py").read_text()
+        assert f"\ndef {function}(folder: Path, control: Control) -> str:" in source
 
 
 def test_seconds_left_follow_the_speed(tmp_path):

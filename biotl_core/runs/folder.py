@@ -33,17 +33,16 @@ if TYPE_CHECKING:  # pandas costs half a second, which the start of a worker doe
 
     from biotl_core.data.dataset import Dataset
 
-RunKind = Literal["train", "predict", "download", "probe", "adapt"]
+RunKind = Literal["train", "predict", "download", "probe"]
 
 KIND_FOLDERS: dict[RunKind, str] = {
     "train": "runs",
     "predict": "predictions",
     "download": "downloads",
     "probe": "probes",
-    "adapt": "adaptations",
 }
 """Where the runs of each kind lie below the home."""
-QUEUED_KINDS = ("train", "adapt")
+QUEUED_KINDS = ("train",)
 """Kinds that have a device to themselves; the others are short and start at once."""
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit")
 

@@ -11,7 +11,7 @@ from biotl_core.runs.liveness import ALIVE_LOCK, START_GRACE_SECONDS, is_held
 RunState = Literal["waiting", "running", "finished", "failed", "stopped"]
 FINAL_STATES: tuple[RunState, ...] = ("finished", "failed", "stopped")
 
-RESUMABLE_KINDS = ("train", "adapt")
+RESUMABLE_KINDS = ("train",)
 """Kinds of run that write checkpoints."""
 STOPPED_SENTENCE = "Stopped before the end. Resume goes on from what was saved."
 DIED_SENTENCE = (
