@@ -8,9 +8,10 @@ from biotl_core.backbones.catalogue import backbone_state, list_backbones
 from biotl_core.errors import UserError
 from biotl_core.hardware import devices
 from biotl_core.home import home_folder
+from biotl_core.learning.speed import USUAL_LENGTHS
 from biotl_core.wording import plain
 from widgets import begin_page, chosen_dataset_name, draw_shell_command, read_dataset
-from widgets.backbone_cards import USUAL_LENGTHS, draw_backbone_cards, latest_downloads
+from widgets.backbone_cards import draw_backbone_cards, latest_downloads
 from widgets.backbone_sources import asked_backbone, draw_hub_form, draw_import_form
 from widgets.describe import MODALITY_TITLES
 from widgets.kept import kept

@@ -26,7 +26,7 @@ def test_a_probe_is_measured_kept_and_read(backbone):
     folder = create_run({"backbone": backbone.name, "device": "cpu"}, kind="probe")
     sentence = module.probe_run(folder, Control(report=lambda stage, done, total: stages.append(stage)))
     assert sentence.startswith(f"{backbone.title} reads ")
-    assert sentence.endswith(" a second of 300 letters here.")
+    assert sentence.endswith(" sequences of 300 letters a second on this computer.")
     assert "Timing how fast it learns" in stages
     speed = read_speed(backbone, device)
     assert speed.is_measured

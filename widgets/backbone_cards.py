@@ -1,5 +1,6 @@
 """Backbones as cards: what each is, whether it is here, and the way to get it, use it or remove it."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,6 @@ from biotl_core.backbones.catalogue import backbone_state, locate_backbone
 from biotl_core.backbones.entries import Backbone
 from biotl_core.backbones.folders import read_card
 from biotl_core.backbones.importing import is_own, remove_backbone
-from biotl_core.data.dataset import Modality
 from biotl_core.errors import UserError
 from biotl_core.hardware import Device
 from biotl_core.learning.speed import read_speed, say_speed
@@ -24,8 +24,8 @@ from widgets.sidebar import draw_progress
 from widgets.speed_probe import is_probing, start_probe
 
 _COLUMNS = 3
-USUAL_LENGTHS: dict[Modality, int] = {"protein": 300, "dna": 300, "molecule": 40}
-"""Letters of the sequences that a speed is told in."""
+_HEADING = re.compile(r"^#+ ", re.MULTILINE)
+"""In a card the headings of a model card are too large."""
 
 
 def latest_downloads() -> dict[str, RunSummary]:
@@ -96,7 +96,7 @@ def _facts(backbone: Backbone, device: Device) -> list[str]:
 
 def _say_reading(backbone: Backbone, device: Device) -> str:
     """How fast, in sequences of a usual length: "Reads roughly 5 proteins a second here"."""
-    number, unit = say_speed(backbone, device, USUAL_LENGTHS[backbone.modality]).split(" a ")
+    number, unit = say_speed(backbone, device).split(" a ")
     one, many = NOUNS[backbone.modality]
     return f"Reads {number} {one if number.split()[-1] == '1' else many} a {unit} here"
 
@@ -161,9 +161,6 @@ def _draw_more(backbone: Backbone, device: Device) -> None:
     except UserError as error:
         draw_error(error)
         return
-    card = read_card(folder) if backbone_state(backbone) == "embedded" else ""
-    if card:
-        st.markdown(card)
     st.caption(f"It lies in {plain(folder)}")
     if not read_speed(backbone, device).is_measured and not is_probing():
         help = "Runs it for some seconds on this computer, so that times are no longer guessed."
@@ -177,3 +174,5 @@ def _draw_more(backbone: Backbone, device: Device) -> None:
     ):
         remove_backbone(backbone)
         st.rerun()
+    card = read_card(folder) if backbone_state(backbone) == "embedded" else ""
+    st.markdown(_HEADING.sub("##### ", card))

@@ -173,7 +173,6 @@ def _from_folder(folder: Path, name: str, modality: Modality | None = None) -> B
         download_megabytes=facts.megabytes,
         max_length=facts.max_length,
         licence=facts.licence,
-        note="On this computer.",
         layers=facts.layers,
         width=facts.width,
         letters_per_token=facts.letters_per_token,

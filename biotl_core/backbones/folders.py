@@ -179,7 +179,7 @@ def _licence(folder: Path) -> str:
         _FRONT_MATTER.match(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else None
     )
     found = re.search(r"^license:\s*([^\n]+)$", front.group(1), re.MULTILINE) if front else None
-    return found.group(1).strip() if found else "not known"
+    return found.group(1).strip() if found else "licence not known"
 
 
 def _number(config: dict[str, Any], *names: str) -> int:

@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from biotl_core.backbones.catalogue import Backbone
+from biotl_core.data.dataset import Modality
 from biotl_core.hardware import Device
 from biotl_core.home import home_folder, safe_name
 from biotl_core.wording import say_about
 
 GUESSED_GFLOPS = {"cpu": 12.0, "mps": 800.0, "cuda": 4000.0}
 """Cautious speed without any probe, 10^9 FLOPs a second; on a processor for each core."""
+USUAL_LENGTHS: dict[Modality, int] = {"protein": 300, "dna": 300, "molecule": 40}
+"""Letters of the sequences that a speed is told in."""
 UNKNOWN_MILLIONS = 100.0
 """Parameters to plan with for a model of the hub whose size is not known before its download."""
 
@@ -90,10 +93,10 @@ def read_speed(backbone: Backbone, device: Device) -> Speed:
     return Speed(guess, guess, False)
 
 
-def say_speed(backbone: Backbone, device: Device, length: int = 300) -> str:
-    """Sequences of a length that the device reads in a second or a minute, to compare backbones."""
+def say_speed(backbone: Backbone, device: Device) -> str:
+    """Sequences of the usual length that the device reads in a second or a minute, to compare backbones."""
     speed = read_speed(backbone, device)
-    flops = forward_flops(backbone, np.array([min(length, backbone.max_length)]))
+    flops = forward_flops(backbone, np.array([USUAL_LENGTHS[backbone.modality]]))
     a_second = 1e9 * speed.forward_gflops / flops
     number, unit = (a_second, "second") if a_second >= 1 else (60 * a_second, "minute")
     if speed.is_measured:

@@ -14,7 +14,7 @@ from biotl_core.backbones.embeddings import MemoryStore, embed, pool
 from biotl_core.backbones.encoder import PACK_TOKENS, Encoder, load_encoder
 from biotl_core.data.dataset import Modality
 from biotl_core.hardware import resolve_device
-from biotl_core.learning.speed import forward_flops, probe_path, say_speed, size_millions
+from biotl_core.learning.speed import USUAL_LENGTHS, forward_flops, probe_path, say_speed, size_millions
 from biotl_core.progress import Control
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.json_files import write_json_atomically
@@ -73,7 +73,9 @@ def probe_run(folder: Path, control: Control) -> str:
         "measured_at": time.time(),
     }
     write_json_atomically(path, probe)
-    return f"{backbone.title} reads {say_speed(backbone, device)} of 300 letters here."
+    number, unit = say_speed(backbone, device).split(" a ")
+    length = USUAL_LENGTHS[backbone.modality]
+    return f"{backbone.title} reads {number} sequences of {length} letters a {unit} on this computer."
 
 
 def _maker(modality: Modality, lengths: list[int]) -> Callable[[int], list[str]]:
