@@ -3,8 +3,6 @@
 import streamlit as st
 
 from biotl_core.errors import UserError
-from biotl_core.structures.confidence import CONFIDENCE_TITLES
-from biotl_core.structures.figures import plot_along_chain
 from biotl_core.structures.structure import with_confidence_kind
 from biotl_core.wording import plain
 from widgets import begin_page, draw_error
@@ -19,6 +17,7 @@ from widgets.structure_source import (
 from widgets.structure_view import (
     chosen_residue,
     describe_structure,
+    draw_along_chain,
     draw_choices,
     draw_downloads,
     draw_more_settings,
@@ -51,18 +50,7 @@ with beside:
 with view:
     draw_view(structure, look, store)
 
-selected = chosen_residue(structure, look, store)
-chain = look.line_chain(structure, selected)
-painted = look.values if look.values is not None and look.values.is_number else None
-if painted is not None:
-    st.plotly_chart(
-        plot_along_chain(structure, chain, painted.values, painted.title, selected), key="along-chain"
-    )
-elif structure.confidence_kind != "none":
-    title = CONFIDENCE_TITLES[structure.confidence_kind]
-    figure = plot_along_chain(structure, chain, structure.residues["b_factor"], title, selected)
-    st.plotly_chart(figure, key="along-chain")
-
+draw_along_chain(structure, look, chosen_residue(structure, look, store))
 table = residue_table(structure, look)
 st.dataframe(table, hide_index=True, height=280, key="residue-table")
 draw_downloads(structure, look, table, store)

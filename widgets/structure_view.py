@@ -7,6 +7,7 @@ import streamlit as st
 
 from biotl_core.errors import UserError
 from biotl_core.home import safe_name
+from biotl_core.plots.structures import plot_along_chain
 from biotl_core.structures.colours import SCHEMES, Colouring, by_values, is_around_zero
 from biotl_core.structures.confidence import CONFIDENCE_TITLES
 from biotl_core.structures.scene import STYLES, Style, scene, stand_alone_page
@@ -208,6 +209,20 @@ def _facts(structure: Structure, look: Look, row: int) -> dict[str, str]:
         facts[plain(look.values.title)] = known
     facts["Atoms"] = f"{residue['n_atoms']:,}" + ("" if residue["has_backbone"] else ", backbone incomplete")
     return facts
+
+
+def draw_along_chain(structure: Structure, look: Look, selected: int | None) -> None:
+    """The painted numbers, or else the B column, as a line over the chain."""
+    chain = look.line_chain(structure, selected)
+    if look.values is not None and look.values.is_number:
+        figure = plot_along_chain(structure, chain, look.values.values, look.values.title, selected)
+    elif structure.confidence_kind != "none":
+        title = CONFIDENCE_TITLES[structure.confidence_kind]
+        bands = structure.confidence_kind == "pLDDT"
+        figure = plot_along_chain(structure, chain, structure.residues["b_factor"], title, selected, bands)
+    else:
+        return
+    st.plotly_chart(figure, key="along-chain")
 
 
 def residue_table(structure: Structure, look: Look) -> pd.DataFrame:

@@ -18,10 +18,9 @@ OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "
 NO_VALUE = "#9AA5A2"
 """Residues without a value, and everything after the eighth category."""
 CIVIDIS = (
-    "#00224E", "#123570", "#3B496C", "#575D6D", "#707173",
-    "#8A8678", "#A59C74", "#C3B369", "#E1CC55", "#FEE838",
+    "#123570", "#3B496C", "#575D6D", "#707173", "#8A8678", "#A59C74", "#C3B369", "#E1CC55", "#FEE838",
 )  # fmt: skip
-"""Cividis (Nuñez, Anderton and Renslow, PLoS ONE 13, e0199239, 2018), low to high."""
+"""Cividis (Nuñez, Anderton and Renslow, PLoS ONE 13, e0199239, 2018) without its darkest tenth, low to high."""
 RED_BLUE = (
     "#2166AC", "#4393C3", "#92C5DE", "#D1E5F0", "#F0F0F0", "#FDDBC7", "#F4A582", "#D6604D", "#B2182B",
 )  # fmt: skip

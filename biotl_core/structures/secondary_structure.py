@@ -18,6 +18,9 @@ _MAX_BOND_ENERGY = -0.5
 """kcal/mol; a hydrogen bond is anything lower."""
 _NEIGHBOUR_DISTANCE = 9.0
 """Å between alpha carbons beyond which no backbone hydrogen bond is possible."""
+_MOST_NEIGHBOURS = 60
+"""Alpha carbons within that distance, on average; a real protein has about fifteen. With more, chains lie on top of
+one another (models written without MODEL lines), bonds mean nothing, and their number would exhaust the memory."""
 
 
 def assign_secondary_structure(
@@ -33,7 +36,7 @@ def assign_secondary_structure(
     backbone = {name: _positions(polymer, starts, name) for name in ("N", "CA", "C", "O")}
     complete = is_protein & ~np.isnan(np.concatenate(list(backbone.values()), axis=1)).any(axis=1)
     found = np.where(is_protein, COIL, "").astype("U6")
-    if complete.sum() >= 0.5 * is_protein.sum():
+    if complete.sum() >= 0.5 * is_protein.sum() and not _is_overcrowded(backbone["CA"][complete]):
         found[complete] = _from_hydrogen_bonds(
             *(positions[complete] for positions in backbone.values()),
             polymer.chain_id[starts][complete],
@@ -44,6 +47,13 @@ def assign_secondary_structure(
 
     told = np.array([_P_SEA[code] for code in annotate_sse(polymer)])
     return np.where(is_protein & (told != ""), told, found)
+
+
+def _is_overcrowded(ca: np.ndarray) -> bool:
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(ca)
+    return bool(len(ca)) and tree.count_neighbors(tree, _NEIGHBOUR_DISTANCE) > _MOST_NEIGHBOURS * len(ca)
 
 
 def _positions(polymer: "AtomArray", starts: np.ndarray, name: str) -> np.ndarray:

@@ -1,0 +1,84 @@
+"""Values along the chain of a structure."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from biotl_core.plots.theme import ACCENT, new_figure, shown
+from biotl_core.structures.confidence import BANDS
+from biotl_core.structures.structure import Structure
+from biotl_core.wording import say_count
+
+_MARK = "#D55E00"
+_MOST_TICKS = 14
+
+
+def plot_along_chain(
+    structure: Structure,
+    chain: str,
+    values: pd.Series,
+    title: str,
+    selected: int | None = None,
+    has_bands: bool = False,
+) -> go.Figure:
+    """A line of values over the residues of a chain, broken where residues are missing.
+
+    Args:
+        structure: whose residues the values belong to.
+        chain: the chain to draw.
+        values: one a row of `structure.residues`, nan where there is none.
+        title: what the values are, with their unit.
+        selected: the row of the residue to mark, if it is in the chain.
+        has_bands: draw the bands of a predictor's confidence (0 to 100) behind the line.
+    """
+    rows = structure.chain(chain)
+    place = np.arange(1, len(rows) + 1, dtype=float)
+    labels = np.array([structure.residue_label(row) for row in rows.index], dtype=object)
+    heights = values.loc[rows.index].to_numpy(float)
+    figure = new_figure(
+        240, f"Residue of chain {shown(chain)}", shown(title), say_count(len(rows), "residue")
+    )
+    if has_bands:
+        _add_bands(figure)
+    breaks = np.flatnonzero(np.diff(rows["number"], prepend=rows["number"].iloc[0]) > 1)
+    figure.add_scattergl(
+        x=np.insert(place, breaks, np.nan),
+        y=np.insert(heights, breaks, np.nan),
+        text=np.insert(labels, breaks, ""),
+        mode="lines",
+        line={"color": ACCENT, "width": 1.6},
+        hovertemplate="%{text}<br>" + shown(title) + " %{y:.3g}<extra></extra>",
+        showlegend=False,
+    )
+    if selected is not None and selected in rows.index:
+        _mark(figure, rows.index.get_loc(selected), place, heights, labels)
+    step = max(1, int(np.ceil(len(rows) / _MOST_TICKS / 5)) * 5) if len(rows) > _MOST_TICKS else 1
+    numbers = (rows["number"].astype(str) + rows["insertion"]).to_numpy()
+    # The file's own numbers, which may jump, repeat with a letter, or be negative.
+    figure.update_xaxes(
+        tickvals=place[::step], ticktext=numbers[::step], range=[0, len(rows) + 1], showgrid=False
+    )
+    return figure
+
+
+def _mark(figure: go.Figure, k: int, place: np.ndarray, heights: np.ndarray, labels: np.ndarray) -> None:
+    figure.add_vline(x=place[k], line={"color": _MARK, "width": 1.5, "dash": "dot"})
+    figure.add_scatter(
+        x=[place[k]],
+        y=[heights[k]],
+        text=[labels[k]],
+        mode="markers+text",
+        textposition="top center",
+        marker={"color": _MARK, "size": 9},
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+        cliponaxis=False,
+    )
+
+
+def _add_bands(figure: go.Figure) -> None:
+    top = 100.0
+    for lowest, colour, _ in BANDS:
+        figure.add_hrect(y0=lowest, y1=top, fillcolor=colour, opacity=0.16, line_width=0, layer="below")
+        top = lowest
+    figure.update_yaxes(range=[0, 100])
