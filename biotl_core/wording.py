@@ -5,6 +5,7 @@ import re
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=@&])")
 
+_FOR_THE_SHELL = re.compile(r" \(in the shell: [^)]*\)")
 _TIME_UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
@@ -90,5 +91,9 @@ def plain(text: object) -> str:
 
 
 def plain_sentence(text: str) -> str:
-    """A `UserError` for a page: everything shown as it is, only the `*names*` in it are emphasised."""
+    """A `UserError` for a page: everything shown as it is, only the `*names*` in it are emphasised.
+
+    What it says "(in the shell: ...)" is left out.
+    """
+    text = _FOR_THE_SHELL.sub("", text)
     return re.sub(r"\\\*(\w[^*]{0,60}?)\\\*", r"*\1*", plain(text))

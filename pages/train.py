@@ -11,7 +11,7 @@ from biotl_core.runs.request import training_request
 from biotl_core.wording import plain
 from widgets import begin_page, chosen_dataset_name, draw_shell_command, link_page, open_page, require_dataset
 from widgets.backbone_choice import choose_backbone
-from widgets.cost_line import draw_cost, draw_obstacle
+from widgets.cost_line import draw_cost, draw_fitting_choice, draw_obstacle, draw_speed_measurement
 from widgets.describe import describe_dataset, describe_parts
 from widgets.kept import kept
 from widgets.method_ladder import cost_of_methods, draw_method_ladder
@@ -52,7 +52,10 @@ draw_more_settings(settings, task, device_names)
 
 st.subheader("What it will cost", anchor=False)
 cost = estimate_cost(backbone, workload, settings, device)
-draw_cost(cost, random_twin)
+with st.container(horizontal=True, vertical_alignment="center"):
+    draw_cost(cost, random_twin)
+    draw_speed_measurement(backbone, device, workload)
+draw_fitting_choice(cost)
 try:
     request = training_request(dataset, backbone.name, settings, read_split(folder), random_twin=random_twin)
 except UserError as error:

@@ -21,5 +21,6 @@ def test_times_and_sizes_change_unit_where_they_round_up():
 
 def test_markup_in_a_users_text_is_shown_not_read():
     assert plain("<img src=x onerror=alert(1)>") == r"\<img src\=x onerror\=alert\(1\)\>"
+    assert plain_sentence("Name one of them (in the shell: --sequence NAME).") == r"Name one of them\."
     assert plain("a\n# b") == r"a \# b"
     assert plain_sentence("Column *my_col*: found '<b>'.") == r"Column *my\_col*\: found '\<b\>'\."

@@ -31,7 +31,7 @@ _STATES: dict[str, tuple[str, Literal["gray", "primary", "green", "red", "orange
 
 def draw_answer(sentence: str) -> None:
     """The result in one sentence, above everything else; Markdown, with users' texts made `plain` before."""
-    st.markdown(f"##### {sentence}", anchors=False)
+    st.markdown(f"#### {sentence}", anchors=False)
 
 
 def draw_number_cards(cards: list[NumberCard]) -> None:

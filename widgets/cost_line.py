@@ -1,11 +1,18 @@
 """What a run will cost, whether it fits, and what stands in its way."""
 
+from pathlib import Path
+
+import numpy as np
 import streamlit as st
 
-from biotl_core.backbones.catalogue import backbone_state
+from biotl_core.backbones.catalogue import backbone_state, locate_backbone
 from biotl_core.backbones.entries import Backbone
 from biotl_core.errors import UserError
-from biotl_core.learning.cost import Cost
+from biotl_core.hardware import Device
+from biotl_core.learning.cost import Cost, Workload
+from biotl_core.learning.speed import read_speed
+from biotl_core.runs.folder import start_run
+from biotl_core.runs.status import read_status
 from biotl_core.wording import plain, plain_sentence, say_bytes
 from widgets.backbone_choice import take_backbone
 from widgets.kept import choices
@@ -14,10 +21,14 @@ from widgets.settings_form import STORE
 
 
 def draw_cost(cost: Cost, with_twin: bool) -> None:
-    """The sentence; where it does not fit, the nearest choice that does, and a button that takes it."""
+    """How long and how much memory, in a sentence."""
     icon = ":material/check_circle:" if cost.fits else ":material/warning:"
     twin = " The twin from random weights takes about as long again." if with_twin else ""
-    st.markdown(f"{icon} **{plain_sentence(cost.sentence)}**{twin}")
+    st.markdown(f"{icon} **{plain_sentence(cost.sentence)}**{twin}", width="content")
+
+
+def draw_fitting_choice(cost: Cost) -> None:
+    """Where it does not fit: the nearest choice that does, and a button that takes it."""
     if cost.fits:
         return
     if cost.nearest is None or cost.nearest_settings is None or cost.nearest_backbone is None:
@@ -37,6 +48,54 @@ def _take(cost: Cost) -> None:
         }
         choices(STORE).update(changed)
         take_backbone(cost.nearest_backbone)
+
+
+def draw_speed_measurement(backbone: Backbone, device: Device, workload: Workload) -> None:
+    """The offer to measure instead of guessing, and the wait for it; nothing where it was measured before."""
+    if "probe" in st.session_state:
+        st.fragment(_draw_running_probe, run_every=1)()
+    elif not read_speed(backbone, device).is_measured and _is_here(backbone):
+        st.button(
+            "Measure it here",
+            icon=":material/speed:",
+            type="tertiary",
+            help="Runs this backbone for some seconds on this computer, so that the times are no longer guessed.",
+            on_click=_start_probe,
+            args=(backbone, device, workload),
+        )
+
+
+def _is_here(backbone: Backbone) -> bool:
+    try:
+        locate_backbone(backbone)
+    except UserError:
+        return False
+    return True
+
+
+def _start_probe(backbone: Backbone, device: Device, workload: Workload) -> None:
+    lengths = np.concatenate(list(workload.lengths.values()))
+    typical = np.random.default_rng(0).choice(lengths, 20).tolist()
+    asked = {
+        "backbone": backbone.name,
+        "modality": backbone.modality,
+        "device": device.name,
+        "lengths": typical,
+    }
+    st.session_state["probe"] = str(start_run(asked, kind="probe", name=f"{backbone.name}-{device.name}"))
+
+
+def _draw_running_probe() -> None:
+    """A fragment: looks every second, and has the page drawn anew when the measurement has ended."""
+    folder = Path(st.session_state["probe"])
+    status = read_status(folder)
+    if status.is_open:
+        st.caption(":material/speed: Measuring how fast this computer is, some seconds")
+        return
+    del st.session_state["probe"]
+    if status.state == "failed":
+        st.toast(plain_sentence(status.message))
+    st.rerun()
 
 
 def draw_obstacle(backbone: Backbone, error: UserError) -> None:

@@ -18,7 +18,7 @@ def train_command(
     """The `train` verb for a saved dataset: its file, how it was read, how it was split, and the settings.
 
     Args:
-        origin: `origin.json` of the dataset: `file`, `reading` and `repairs`.
+        origin: `origin.json` of the dataset: `file`, `reading` and `repair`.
         split: its `split.json`.
         backbone: by name.
         settings: as chosen; those at their default are left out.
@@ -35,7 +35,7 @@ def train_command(
         {
             "data": origin.get("file", "TABLE"),
             **reading,
-            **({} if origin.get("repairs") else {"repair": False}),
+            **({} if origin.get("repair", True) else {"repair": False}),
             **parts,
             "backbone": backbone.name,
             "random_twin": random_twin,

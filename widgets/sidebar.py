@@ -7,6 +7,7 @@ import streamlit as st
 from biotl_core.errors import UserError
 from biotl_core.hardware import Device, devices
 from biotl_core.runs.folder import RunSummary, list_runs, read_progress
+from biotl_core.runs.status import read_status
 from biotl_core.wording import plain, plain_sentence, say_number, say_seconds
 from widgets.describe import describe_dataset
 from widgets.navigation import PAGES, link_page
@@ -70,8 +71,8 @@ def _draw_device(device: Device) -> None:
 
 def draw_progress(folder: Path) -> None:
     """One bar: what is being done, how far it is, and how long still."""
-    progress = read_progress(folder) or {"stage": "Waiting for its turn", "done": 0, "total": 0}
+    progress = read_progress(folder) or {"stage": read_status(folder).message, "done": 0, "total": 0}
     share = min(progress["done"] / progress["total"], 1.0) if progress["total"] else 0.0
     left = progress.get("seconds_left")
-    text = plain(progress["stage"])
+    text = plain_sentence(progress["stage"])
     st.progress(share, text if left is None else f"{text} · {say_seconds(left)} left")

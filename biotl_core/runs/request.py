@@ -41,11 +41,10 @@ def training_request(
             )
     chosen = find_backbone(backbone, dataset.modality) if backbone else default_backbone(dataset.modality)
     _check_backbone(chosen, dataset)
+    is_folder = backbone and chosen.folder == Path(backbone).expanduser()
     return {
         # A folder is named by its full path, since the worker may run elsewhere.
-        "backbone": str(Path(backbone).resolve())
-        if backbone and chosen.name == str(Path(backbone))
-        else chosen.name,
+        "backbone": str(chosen.folder.resolve()) if is_folder and chosen.folder else chosen.name,
         "settings": settings.to_dict(),
         "split": dict(split),
         "device": resolve_device(settings.device).name,

@@ -1,0 +1,81 @@
+"""From a table to parts, step by step; each step is computed once for what it depends on.
+
+Every step takes what the steps before it took, so changing the split does not check the rows again. The values are
+shared between sessions and must not be changed in place (see `readers`).
+"""
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from biotl_core.data.cleaning import Cleaned, Findings, check, clean
+from biotl_core.data.reading import RawTable, Reading, guess_reading, read_file
+from biotl_core.data.splitting import SplitKind, SplitResult, SplitSettings, propose_split, split
+from biotl_core.data.variants import find_variants
+from biotl_core.plots.datasets import plot_lengths, plot_targets
+from widgets.table_source import find_table, table_title
+
+Chosen = tuple[tuple[str, object], ...]
+"""What she chose for reading the table, sorted by name; what is not in it is guessed."""
+
+
+def read_table(table_id: str) -> RawTable:
+    """The table as it lies in its file."""
+    file = find_table(table_id)
+    return _read_table(str(file), file.stat().st_mtime_ns, table_title(table_id))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the table")
+def _read_table(path: str, changed_at: int, title: str) -> RawTable:
+    from pathlib import Path
+
+    return read_file(Path(path), title)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Looking at the columns")
+def read_as(table_id: str, chosen: Chosen) -> Reading:
+    """Which column is what: as chosen, the rest guessed."""
+    return guess_reading(read_table(table_id), **dict(chosen))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Checking every row")
+def find_problems(table_id: str, reading: Reading) -> Findings:
+    """All that is wrong with the table, or worth knowing."""
+    return check(read_table(table_id), reading)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Applying the repairs")
+def clean_table(table_id: str, reading: Reading, repairs: frozenset[str]) -> Cleaned:
+    """The dataset with these repairs made, and the log of changes."""
+    return clean(read_table(table_id), reading, repairs)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Looking for a split")
+def propose(table_id: str, reading: Reading, repairs: frozenset[str]) -> SplitSettings:
+    """The split that suits the dataset."""
+    return propose_split(clean_table(table_id, reading, repairs).dataset)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def possible_kinds(table_id: str, reading: Reading, repairs: frozenset[str]) -> list[SplitKind]:
+    """The ways of splitting that make sense for the dataset, the most honest first."""
+    dataset = clean_table(table_id, reading, repairs).dataset
+    kinds: list[SplitKind] = ["given"] if reading.part_column else []
+    if dataset.modality == "molecule":
+        return [*kinds, "scaffold", "similarity", "random"]
+    is_variant_set = find_variants(dataset.table["sequence"].tolist()) is not None
+    return [*kinds, *(("position",) if is_variant_set else ("similarity",)), "random"]
+
+
+@st.cache_resource(max_entries=8, show_spinner="Splitting into train, validation and test")
+def split_table(
+    table_id: str, reading: Reading, repairs: frozenset[str], settings: SplitSettings
+) -> SplitResult:
+    """The dataset with its parts."""
+    return split(clean_table(table_id, reading, repairs).dataset, settings)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def make_figures(table_id: str, reading: Reading, repairs: frozenset[str]) -> tuple[go.Figure, go.Figure]:
+    """The plots of lengths and of targets."""
+    dataset = clean_table(table_id, reading, repairs).dataset
+    return plot_lengths(dataset), plot_targets(dataset)
