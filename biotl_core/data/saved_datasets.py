@@ -75,7 +75,7 @@ def read_changes(folder: Path) -> pd.DataFrame:
     file = folder / "changes.csv"
     if not file.is_file():
         return pd.DataFrame(columns=list(CHANGE_COLUMNS))
-    return pd.read_csv(file, dtype={name: str for name in CHANGE_COLUMNS[1:]}, keep_default_na=False)
+    return pd.read_csv(file, dtype=dict.fromkeys(CHANGE_COLUMNS[1:], str), keep_default_na=False)
 
 
 def _read_json(file: Path) -> dict[str, Any]:

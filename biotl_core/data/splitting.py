@@ -1,0 +1,346 @@
+"""Train, validation and test: given, random, or so that the test holds what training has not seen the like of."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from biotl_core.data.clusters import cluster_scaffolds, cluster_sequences
+from biotl_core.data.dataset import PARTS, Dataset
+from biotl_core.data.dealing import Fractions, as_parts, deal, target_strata
+from biotl_core.data.molecules import all_facts
+from biotl_core.data.quoting import shown
+from biotl_core.data.similarity import nearest_identity
+from biotl_core.data.variants import find_variants
+from biotl_core.errors import UserError
+from biotl_core.progress import Control
+from biotl_core.wording import say_count
+
+SplitKind = Literal["given", "random", "similarity", "scaffold", "position"]
+
+SPLITS: dict[SplitKind, tuple[str, str]] = {
+    "given": ("As in the table", "The parts that the table names, for comparing with published results."),
+    "random": (
+        "Random",
+        "Every part is a fair sample. Right for predicting more variants of the same kind; too easy for new families.",
+    ),
+    "similarity": (
+        "Unlike the training set",
+        "Groups of similar sequences stay together, so the test holds none with a near relative in training.",
+    ),
+    "scaffold": (
+        "New scaffolds",
+        "Molecules with the same ring system stay together, so the test holds other chemistry (Bemis-Murcko scaffold).",
+    ),
+    "position": (
+        "New positions",
+        "For mutants of one protein: the test holds mutations at positions that are never mutated in training.",
+    ),
+}
+DEFAULT_FRACTIONS: Fractions = (0.8, 0.1, 0.1)
+_VALIDATION_SHARE = 0.1
+"""Share of training that becomes validation (or test) where the given parts lack it."""
+_MIN_WORD_LENGTH = 12
+"""Sequences must be longer than this to be grouped by similarity."""
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """How the parts are made."""
+
+    kind: SplitKind = "random"
+    fractions: Fractions = DEFAULT_FRACTIONS
+    """Shares of train, validation and test; they sum to 1. Not used for given parts."""
+    seed: int = 0
+    identity: float = 0.5
+    """Sequences at or above this identity stay together (similarity only); for molecules the Tanimoto similarity."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(SplitKind):
+            kinds = ", ".join(get_args(SplitKind))
+            raise UserError(f"There is no split {shown(self.kind)}; there are {kinds}. Choose one of these.")
+        if len(self.fractions) != 3 or min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 0.01:
+            said = ", ".join(f"{fraction:g}" for fraction in self.fractions)
+            raise UserError(
+                f"The shares of the parts are {said}; three shares above 0 that sum to 1 are needed."
+            )
+        if not 0.1 <= self.identity <= 1.0:
+            raise UserError(
+                f"The identity is {self.identity:g}; allowed is 0.1 to 1. Choose a value in this range."
+            )
+
+
+@dataclass(frozen=True)
+class SplitResult:
+    """A dataset with its parts, and what to say about them."""
+
+    dataset: Dataset
+    kind: SplitKind
+    counts: dict[str, int]
+    """Rows of each part."""
+    sentence: str
+    """How the parts were made and how large they are."""
+    notes: tuple[str, ...] = ()
+    """What is worth knowing: parts that had to be made, groups too large to fit, classes missing from the test."""
+
+
+def propose_split(dataset: Dataset) -> SplitSettings:
+    """The split that answers the likely question honestly.
+
+    Given parts where there are any. Random for mutants of one protein and for short pieces, where everything is
+    similar; new scaffolds for molecules; unlike the training set for other proteins and DNA.
+    """
+    if (dataset.table["part"] != "").any():
+        return SplitSettings("given")
+    if dataset.modality == "molecule":
+        return SplitSettings("scaffold")
+    sequences = dataset.table["sequence"].tolist()
+    if _is_too_alike(sequences):
+        return SplitSettings("random")
+    # Unrelated DNA reaches higher identities than unrelated proteins: four letters instead of twenty.
+    return SplitSettings("similarity", identity=0.8 if dataset.modality == "dna" else 0.5)
+
+
+def _is_too_alike(sequences: list[str]) -> bool:
+    """Whether grouping by similarity makes no sense: mutants of one sequence, or very short ones."""
+    return find_variants(sequences) is not None or max(map(len, sequences)) <= _MIN_WORD_LENGTH
+
+
+def split(dataset: Dataset, settings: SplitSettings, control: Control | None = None) -> SplitResult:
+    """Give every row a part.
+
+    Identical sequences (for molecules: however they are written) are always in the same part, but for given parts,
+    which are kept as they are. The same dataset, settings and seed give the same parts.
+
+    Raises:
+        UserError: when this split is not possible for these data; it says which is.
+    """
+    control = control or Control()
+    if len(dataset.table) < 3:
+        raise UserError(f"{say_count(len(dataset.table), 'row')} cannot be split into three parts. Add rows.")
+    match settings.kind:
+        case "given":
+            parts, how, notes = _given_parts(dataset, settings, control)
+        case "random":
+            groups = _same_sequence(dataset, control)
+            parts, how, notes = (
+                _deal_rows(dataset, groups, settings),
+                "at random, evenly over the targets",
+                [],
+            )
+        case "similarity":
+            parts, how, notes = _similarity_parts(dataset, settings, control)
+        case "scaffold":
+            parts, how, notes = _scaffold_parts(dataset, settings, control)
+        case "position":
+            parts, how, notes = _position_parts(dataset, settings)
+    return _result(dataset, settings, parts, how, notes)
+
+
+def _result(
+    dataset: Dataset, settings: SplitSettings, parts: pd.Series, how: str, notes: list[str]
+) -> SplitResult:
+    counts = {part: int((parts == part).sum()) for part in PARTS}
+    if empty := [part for part in PARTS if not counts[part]]:
+        raise UserError(
+            f"The split leaves no row for {' and '.join(empty)}. Choose another split, such as random, or add rows."
+        )
+    if settings.kind != "given":
+        notes = [*notes, *_share_notes(counts, settings.fractions)]
+    with_parts = dataset.with_parts(parts)
+    said = ", ".join(f"{counts[part]:,} {part}" for part in PARTS)
+    sentence = f"Parts {how}: {said}."
+    return SplitResult(with_parts, settings.kind, counts, sentence, (*notes, *_class_notes(with_parts)))
+
+
+def describe_leak(dataset: Dataset, control: Control | None = None, most: int = 300) -> str:
+    """How alike test and training are, in a sentence; measured on at most `most` test sequences.
+
+    Takes seconds: the nearest training sequence of each is looked for.
+    """
+    train, test = dataset.part("train")["sequence"], dataset.part("test")["sequence"]
+    if train.empty or test.empty:
+        return "There is no training or no test part yet."
+    step = max(1, len(test) // most)
+    nearest = nearest_identity(test.iloc[::step].tolist(), train.tolist(), dataset.modality, control)
+    kind = "Tanimoto similarity" if dataset.modality == "molecule" else "identity"
+    high = float((nearest.identity >= 0.9).mean())
+    return (
+        f"The nearest training sequence of a test sequence has {np.median(nearest.identity):.0%} {kind} (median); "
+        f"{high:.0%} of the test has one at 90% or more."
+    )
+
+
+def _share_notes(counts: dict[str, int], fractions: Fractions) -> list[str]:
+    n = sum(counts.values())
+    off = [
+        f"{part} {counts[part] / n:.0%} instead of {fraction:.0%}"
+        for part, fraction in zip(PARTS, fractions, strict=True)
+        if abs(counts[part] - fraction * n) > max(2.0, 0.05 * n)
+    ]
+    return [f"Whole groups could not be dealt out exactly: {', '.join(off)}."] if off else []
+
+
+def _class_notes(dataset: Dataset) -> list[str]:
+    """Classes that the test has and training has not, or the other way round."""
+    if dataset.task_name != "classification":
+        return []
+    train, test = set(dataset.part("train")["target"]), set(dataset.part("test")["target"])
+    notes = []
+    if unseen := sorted(test - train):
+        notes.append(f"Training has no member of {', '.join(map(shown, unseen[:5]))}, which the test has.")
+    if untested := sorted(train - test):
+        notes.append(f"The test has no member of {', '.join(map(shown, untested[:5]))}.")
+    return notes
+
+
+def _deal_rows(dataset: Dataset, groups: np.ndarray, settings: SplitSettings) -> pd.Series:
+    strata = target_strata(dataset, dataset.table)
+    is_class = dataset.task_name == "classification"
+    return as_parts(deal(groups, strata, settings.fractions, settings.seed, rare_to_train=is_class))
+
+
+def _same_sequence(dataset: Dataset, control: Control) -> np.ndarray:
+    """A group number for each row: the same for identical sequences, or SMILES of one molecule."""
+    sequences = dataset.table["sequence"].tolist()
+    if dataset.modality == "molecule":
+        facts = all_facts(sequences, control)
+        sequences = [fact.canonical or smiles for fact, smiles in zip(facts, sequences, strict=True)]
+    return pd.factorize(pd.Series(sequences, dtype="str"))[0]
+
+
+def _given_parts(
+    dataset: Dataset, settings: SplitSettings, control: Control
+) -> tuple[pd.Series, str, list[str]]:
+    parts = dataset.table["part"].astype("str").reset_index(drop=True)
+    there = set(parts) & set(PARTS)
+    if not there:
+        raise UserError("The table names no parts. Choose another split, or name the column that holds them.")
+    if len(there) < len(set(parts)):
+        n_blank = int((~parts.isin(PARTS)).sum())
+        raise UserError(
+            f"{say_count(n_blank, 'row')} have no part. Give each row one, or choose another split."
+        )
+    notes: list[str] = []
+    if "train" not in there:
+        parts = _make_training(parts, there, notes)
+    groups = _same_sequence(dataset, control)
+    for part, name in (("validation", "a validation part"), ("test", "a test part")):
+        if part not in there:
+            taken = _take_from_training(dataset, parts, groups, settings.seed)
+            parts = parts.mask(taken, part)
+            notes.append(
+                f"The table has no {part} part: {int(taken.sum()):,} training rows ({_VALIDATION_SHARE:.0%}) became "
+                f"{name}, drawn evenly over the targets (seed {settings.seed})."
+            )
+    return parts, "as in the table", notes
+
+
+def _make_training(parts: pd.Series, there: set[str], notes: list[str]) -> pd.Series:
+    if "validation" not in there or "test" not in there:
+        only = ", ".join(sorted(there))
+        raise UserError(
+            f"All rows are {only}; none is for training. Choose another split or correct the column."
+        )
+    n = int((parts == "validation").sum())
+    notes.append(f"The table has no training part: its {n:,} validation rows became training.")
+    there.discard("validation")
+    return parts.mask(parts == "validation", "train")
+
+
+def _take_from_training(dataset: Dataset, parts: pd.Series, groups: np.ndarray, seed: int) -> pd.Series:
+    """Which rows leave training: a tenth of it, evenly over the targets; bool, index as parts."""
+    rows = np.flatnonzero(parts == "train")
+    if len(rows) < 2:
+        raise UserError(
+            "There are too few training rows to make another part of. Choose another split or add rows."
+        )
+    strata = target_strata(dataset, dataset.table.iloc[rows])
+    shares = (1 - 2 * _VALIDATION_SHARE, _VALIDATION_SHARE, _VALIDATION_SHARE)
+    dealt = deal(groups[rows], strata, shares, seed, dataset.task_name == "classification")
+    # Three parts were dealt; the tenth dealt as validation leaves, the rest stays training.
+    leaves = dealt == (1 if (dealt == 1).any() else 2)
+    mask = np.zeros(len(parts), dtype=bool)
+    mask[rows[leaves]] = True
+    return pd.Series(mask, index=parts.index)
+
+
+def _similarity_parts(
+    dataset: Dataset, settings: SplitSettings, control: Control
+) -> tuple[pd.Series, str, list[str]]:
+    sequences = dataset.table["sequence"].tolist()
+    if dataset.modality != "molecule" and _is_too_alike(sequences):
+        raise UserError(
+            "These sequences are variants of one another, so they form a single group of similar ones. "
+            "Choose a random split, or one by position for mutants of one protein."
+        )
+    groups = cluster_sequences(sequences, dataset.modality, settings.identity, control)
+    groups = _join_identical(groups, _same_sequence(dataset, control))
+    _check_groups(groups, settings, f"at {settings.identity:.0%} similarity")
+    what = "Tanimoto similarity" if dataset.modality == "molecule" else "identity"
+    how = f"by similarity ({say_count(int(groups.max()) + 1, 'group')} at {settings.identity:.0%} {what})"
+    return _deal_rows(dataset, groups, settings), how, []
+
+
+def _join_identical(groups: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """The groups, where rows of one sequence are surely in one."""
+    first = pd.Series(groups).groupby(same).transform("first").to_numpy()
+    return np.unique(first, return_inverse=True)[1]
+
+
+def _check_groups(groups: np.ndarray, settings: SplitSettings, how: str) -> None:
+    largest = int(np.bincount(groups).max())
+    n_groups = int(groups.max()) + 1
+    if n_groups < 3 or largest > len(groups) * (settings.fractions[0] + 0.5 * (1 - settings.fractions[0])):
+        raise UserError(
+            f"{largest:,} of {len(groups):,} rows form one group {how}, so whole groups cannot be dealt out. "
+            "Choose a random split" + (", or a higher identity." if settings.kind == "similarity" else ".")
+        )
+
+
+def _scaffold_parts(
+    dataset: Dataset, settings: SplitSettings, control: Control
+) -> tuple[pd.Series, str, list[str]]:
+    if dataset.modality != "molecule":
+        raise UserError("A split by scaffold needs molecules. Choose similarity or random.")
+    groups = cluster_scaffolds(dataset.table["sequence"].tolist(), control)
+    groups = _join_identical(groups, _same_sequence(dataset, control))
+    _check_groups(groups, settings, "with the same scaffold")
+    how = f"by scaffold ({say_count(int(groups.max()) + 1, 'ring system')})"
+    return _deal_rows(dataset, groups, settings), how, []
+
+
+def _position_parts(dataset: Dataset, settings: SplitSettings) -> tuple[pd.Series, str, list[str]]:
+    """Positions are drawn for test, then for validation, until these hold their share of the mutants.
+
+    A mutant with any test position is test, else with any validation position validation, so that no test position
+    is ever mutated in training.
+    """
+    variants = None if dataset.modality == "molecule" else find_variants(dataset.table["sequence"].tolist())
+    if variants is None:
+        raise UserError(
+            "A split by position needs mutants of one sequence, all of the same length. Choose similarity or random."
+        )
+    is_mutated = variants.is_mutated
+    rng = np.random.default_rng(settings.seed)
+    free = rng.permutation(np.flatnonzero(is_mutated.any(axis=0)))
+    parts = np.zeros(len(is_mutated), dtype=np.int64)
+    drawn: dict[int, list[int]] = {1: [], 2: []}
+    for part in (2, 1):
+        for position in free:
+            hit = is_mutated[:, position] & (parts == 0)
+            size = int((parts == part).sum())
+            wanted = settings.fractions[part] * len(parts)
+            if size < wanted and size + hit.sum() <= max(1.5 * wanted, 1.0):
+                parts[hit] = part
+                drawn[part].append(int(position))
+        free = free[~np.isin(free, drawn[part])]
+    if not all(drawn.values()) or min(np.bincount(parts, minlength=3)) == 0:
+        n_positions = int(is_mutated.any(axis=0).sum())
+        raise UserError(
+            f"The mutants differ at {say_count(n_positions, 'position')} only, most of them at several at once, so no "
+            "positions can be held out. Choose a random split."
+        )
+    how = f"by position ({len(drawn[2])} positions only in the test, {len(drawn[1])} only in validation and test)"
+    return as_parts(parts), how, []
