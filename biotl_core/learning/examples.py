@@ -35,13 +35,11 @@ class Examples:
             return Examples(inputs, [self.targets[i] for i in indices])
         return Examples(inputs, None if self.targets is None else self.targets[indices])
 
-    @property
-    def rows(self) -> list[int]:
-        """Outputs each sequence gives: one, or one a letter read."""
+    def n_letters(self, i: int) -> int:
+        """Letters of a sequence that the backbone reads: the outputs it gives per residue."""
         if isinstance(self.inputs, Tokens):
-            n_special = self.inputs.n_before + self.inputs.n_after
-            return [len(ids) - n_special for ids in self.inputs.ids]
-        return [1] * len(self) if isinstance(self.inputs, torch.Tensor) else [len(a) for a in self.inputs]
+            return len(self.inputs.ids[i]) - self.inputs.n_before - self.inputs.n_after
+        return len(self.inputs[i])
 
     def pieces(self, indices: Sequence[int], device: torch.device) -> Iterator[list[int]]:
         """The indices in groups that fit the memory: packs of tokens, or all at once for ready features."""
@@ -71,9 +69,8 @@ class Examples:
         features = np.concatenate([self.inputs[i] for i in piece]).astype(np.float32)
         return head(torch.from_numpy(features).to(device))
 
-    def piece_targets(self, piece: list[int]) -> np.ndarray:
+    def piece_targets(self, piece: Sequence[int]) -> np.ndarray:
         """Targets of a piece, rows as in `outputs`; per residue cut to the letters read."""
         if isinstance(self.targets, list):
-            rows = self.rows
-            return np.concatenate([self.targets[i][: rows[i]] for i in piece])
-        return self.targets[piece]
+            return np.concatenate([self.targets[i][: self.n_letters(i)] for i in piece])
+        return self.targets[list(piece)]

@@ -1,6 +1,6 @@
 """From a model and sequences to predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -39,8 +39,19 @@ def make_examples(
     return Examples(model.select(pooled), targets)
 
 
-def predict_examples(model: SequenceModel, examples: Examples, control: Control | None = None) -> Arrays:
+def predict_examples(
+    model: SequenceModel,
+    examples: Examples,
+    control: Control | None = None,
+    look: Callable[[list[int], torch.Tensor], None] | None = None,
+) -> Arrays:
     """Predictions in the order of the examples, in the target's unit or as probabilities.
+
+    Args:
+        model: put into evaluation mode.
+        examples: what to predict.
+        control: progress and stop.
+        look: called with each piece's indices and head outputs, as the loss wants them.
 
     Returns:
         Numbers `(n,)` or probabilities `(n, n_outputs)`; per residue a list of n such arrays, one row a letter that
@@ -49,11 +60,14 @@ def predict_examples(model: SequenceModel, examples: Examples, control: Control 
     control, device = control or Control(), model.encoder.device
     model.eval()
     found: list[np.ndarray] = [np.zeros(0)] * len(examples)
-    rows, done = examples.rows, 0
+    done = 0
     with torch.inference_mode():
         for piece in examples.pieces(range(len(examples)), device):
-            outputs = model.readable(examples.outputs(model, model.head, piece, device)).float().cpu().numpy()
-            n_rows = [rows[i] if model.is_per_residue else 1 for i in piece]
+            raw = examples.outputs(model, model.head, piece, device)
+            if look is not None:
+                look(piece, raw)
+            outputs = model.readable(raw).float().cpu().numpy()
+            n_rows = [examples.n_letters(i) if model.is_per_residue else 1 for i in piece]
             for i, own in zip(piece, np.split(outputs, np.cumsum(n_rows)[:-1]), strict=True):
                 found[i] = own if model.is_per_residue else own[0]
             done += len(piece)

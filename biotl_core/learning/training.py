@@ -189,20 +189,20 @@ class Training:
             weights = torch.from_numpy(self.class_weights).to(outputs.device)
         return loss_sum(self.settings.loss, outputs, targets, weights)
 
-    @torch.no_grad()
     def _validate(self) -> tuple[float, dict[str, float]]:
+        """Loss and metrics on the validation part, which is read once."""
         if len(self.validation) == 0:
             return math.nan, {}
-        self.model.eval()
-        device, total, weight = self.accelerator.device, 0.0, 0.0
-        for piece in self.validation.pieces(range(len(self.validation)), device):
-            outputs = self.validation.outputs(self.model, self.model.head, piece, device)
-            total += float(self._loss(self.validation, piece, outputs))
-            weight += target_weight(self.validation.piece_targets(piece), self.class_weights)
+        losses: list[float] = []
+        predicted = predict_examples(
+            self.model,
+            self.validation,
+            look=lambda piece, outputs: losses.append(float(self._loss(self.validation, piece, outputs))),
+        )
         outputs = self.model.outputs
-        predicted = predict_examples(self.model, self.validation)
+        weight = target_weight(self.validation.piece_targets(range(len(self.validation))), self.class_weights)
         metrics = evaluate(outputs.task_name, outputs.classes, self.validation.targets, predicted)
-        return total / max(weight, 1e-12), metrics
+        return sum(losses) / max(weight, 1e-12), metrics
 
     def _set_learning_rate(self, done: float) -> float:
         rate = self.settings.learning_rate * _schedule_factor(self.settings, done)
