@@ -195,7 +195,8 @@ def make_prediction(home: Path, name: str, run: Path, *, state: str = "finished"
     """A finished (or still open) prediction folder of a run."""
     folder = home / "predictions" / name
     folder.mkdir(parents=True)
-    dataset = make_dataset(json.loads((run / "dataset.json").read_text())["task"], n, seed=9)
+    about = json.loads((run / "dataset.json").read_text())
+    dataset = make_dataset(about["task"], n, seed=9, classes=tuple(about["classes"]))
     predicted = predict_with_noise(dataset, 0.5, np.random.default_rng(2))
     table = dataset.table[["name", "sequence"]].join(
         prediction_columns(dataset.task_name, dataset.classes, predicted)

@@ -13,6 +13,7 @@ from biotl_core.runs.folder import RunSummary, read_config, read_result
 from biotl_core.runs.verdict import best_simple, comparison_note, metric_title
 from biotl_core.wording import plain, say_number, say_seconds
 from widgets.answers import download_table
+from widgets.run_record import say_choice
 
 
 def draw_comparison(runs: list[RunSummary]) -> None:
@@ -83,14 +84,14 @@ def what_differs(configs: dict[str, dict]) -> pd.DataFrame:
 def _flatten(config: dict) -> dict[str, str]:
     """What was chosen, as text: the data, the split, the backbone and each setting."""
     split = config.get("split") or {}
+    settings = {name: say_choice(name, value) for name, value in config.get("settings", {}).items()}
     chosen = {
         "Data": config.get("source"),
         "Fingerprint of the data": str(config.get("dataset_hash") or "")[:12],
         "Target": config.get("target_name"),
         "Split": split.get("sentence") or split.get("kind"),
         "Backbone": config.get("backbone"),
-        **config.get("settings", {}),
+        **settings,
     }
     titles = {field.name: field.metadata["title"] for field in fields(TrainingSettings)}
-    said = {word: "what suits the method" if value is None else str(value) for word, value in chosen.items()}
-    return {titles.get(word, word): value for word, value in said.items()}
+    return {titles.get(word, word): str(value or "") for word, value in chosen.items()}

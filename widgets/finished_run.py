@@ -42,6 +42,12 @@ def draw_finished_run(folder: Path, result: dict[str, Any]) -> None:
         if st.button("Predict new sequences", type="primary", icon=":material/arrow_forward:"):
             open_page("predict", run=folder.name)
         _draw_downloads(folder)
+    _draw_questions(folder, result)
+
+
+@st.fragment
+def _draw_questions(folder: Path, result: dict[str, Any]) -> None:
+    """Another question redraws only what is below it."""
     question = st.segmented_control(
         "Questions to this run", list(QUESTIONS), default=next(iter(QUESTIONS)), required=True,
         key="run-question", label_visibility="collapsed", wrap=True,

@@ -59,9 +59,10 @@ def _draw_what_happens(folder: Path, status: RunStatus) -> None:
                 draw_progress(folder)
         # Stop takes effect within three seconds, so the button says at once that it was heard.
         label = "Stopping" if is_stopping else "Stop"
-        if st.button(label, icon=":material/stop:", disabled=is_stopping, key=f"stop-{folder.name}"):
-            stop_run(folder)
-            st.rerun(scope="fragment")
+        st.button(
+            label, icon=":material/stop:", disabled=is_stopping, key=f"stop-{folder.name}",
+            on_click=stop_run, args=(folder,),
+        )  # fmt: skip
     st.caption(f"{_say_running_time(status)}You may close this page; the run goes on.")
 
 
@@ -133,8 +134,8 @@ def _best_epoch(history: list[dict[str, Any]], metric: str) -> tuple[float, int]
     return (max if METRICS[metric].higher_is_better else min)(known)
 
 
-def draw_ended_without_result(folder: Path, status: RunStatus, kind: str) -> None:
-    """A failed or stopped run: its sentence, the way on, and the end of its log."""
+def draw_ended_without_result(folder: Path, status: RunStatus, kind: str, headline: str = "") -> None:
+    """A failed or stopped run: its sentence, the way on, how far it got, and the end of its log."""
     draw = st.error if status.state == "failed" else st.warning
     draw(
         plain_sentence(status.message),
@@ -142,6 +143,8 @@ def draw_ended_without_result(folder: Path, status: RunStatus, kind: str) -> Non
     )
     if kind in RESUMABLE_KINDS:
         _draw_resume(folder)
+    if headline and (history := read_history(folder)):
+        draw_history(history, headline)
     if lines := read_log_end(folder):
         with st.expander("The last lines of the log", icon=":material/notes:"):
             st.code(lines, language=None, height=320 if lines.count("\n") > 15 else "content")

@@ -7,7 +7,7 @@ import streamlit as st
 from biotl_core.data.tasks import TASKS
 from biotl_core.errors import UserError
 from biotl_core.learning.settings import METHODS
-from biotl_core.runs.folder import RunSummary, delete_run, read_result
+from biotl_core.runs.folder import RunSummary, delete_run, read_config, read_result
 from biotl_core.wording import plain, say_bytes
 from widgets.answers import draw_state
 from widgets.finished_run import draw_finished_run
@@ -23,15 +23,14 @@ def draw_run(run: RunSummary) -> None:
     elif run.status.state == "finished" and (result := read_result(run.folder)) is not None:
         draw_finished_run(run.folder, result)
     else:
-        draw_ended_without_result(run.folder, run.status, run.kind)
+        draw_ended_without_result(run.folder, run.status, run.kind, _headline(run))
 
 
 def _headline(run: RunSummary) -> str:
     """The metric to draw while there is no result yet; the number of classes decides it."""
-    from biotl_core.runs.folder import read_config
-
-    n_classes = len(read_config(run.folder).get("classes") or [])
-    return TASKS[run.task].headline_metric(n_classes) if run.task in TASKS else ""
+    if run.task not in TASKS:
+        return ""
+    return TASKS[run.task].headline_metric(len(read_config(run.folder).get("classes") or []))
 
 
 def _draw_head(run: RunSummary) -> None:

@@ -109,7 +109,9 @@ def _as_table(predictions: list[RunSummary]) -> pd.DataFrame:
             "run": [Path(config.get("run", "")).name for config in configs],
             "source": [config.get("source", "") for config in configs],
             "n": pd.array([config.get("n_sequences") for config in configs], dtype="Int64"),
-            "when": pd.to_datetime([prediction.created or None for prediction in predictions], utc=True),
+            "when": pd.to_datetime(
+                [prediction.created or None for prediction in predictions], utc=True, format="ISO8601"
+            ),
         }
     )
 

@@ -83,14 +83,19 @@ def choose_runs_to_compare(finished: list[RunSummary]) -> list[RunSummary]:
     """Draw the finished runs and return the chosen ones; by default the newest ones of the same target."""
     names = [run.name for run in finished]
     asked = [name for name in st.query_params.get_all("compare") if name in names]
-    alike = [
-        run.name for run in finished if run.source == finished[0].source and run.task == finished[0].task
-    ]
-    default = [names.index(name) for name in (asked or alike[:4])]
+    default = [names.index(name) for name in (asked or _newest_alike(finished))]
     selected = _draw_table(finished, "multi-row", default)
     st.query_params.pop("run", None)
     st.query_params["compare"] = [names[row] for row in selected] or [""]
     return [finished[row] for row in sorted(selected)]
+
+
+def _newest_alike(finished: list[RunSummary]) -> list[str]:
+    """The newest runs that answer the same question of the same table, at most four."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for run in finished:
+        groups.setdefault((run.source, run.task, run.target_name), []).append(run.name)
+    return next((names[:4] for names in groups.values() if len(names) > 1), [])
 
 
 def _draw_table(runs: list[RunSummary], mode: str, default: list[int]) -> list[int]:
@@ -135,7 +140,7 @@ def _as_table(runs: list[RunSummary]) -> pd.DataFrame:
             "backbone": [run.backbone for run in runs],
             "method": [METHODS[run.method][0] if run.method in METHODS else run.method for run in runs],
             "target": [run.target_name for run in runs],
-            "when": pd.to_datetime([run.created or None for run in runs], utc=True),
+            "when": pd.to_datetime([run.created or None for run in runs], utc=True, format="ISO8601"),
         }
     )
 

@@ -79,9 +79,12 @@ def draw_how_good(folder: Path, result: dict[str, Any]) -> None:
             points.true, points.predicted, points.names, test.target_name, things=points.things
         )
         st.plotly_chart(figure, key="against-true")
-    if history := read_history(folder):
-        with st.expander("How training went", icon=":material/show_chart:"):
-            draw_history(history, result["headline"])
+    history = st.expander(
+        "How training went", icon=":material/show_chart:", on_change="rerun", key="run-history"
+    )
+    if history.open:
+        with history:
+            draw_history(read_history(folder), result["headline"])
 
 
 def _say_top_hits(test: Scored) -> str:

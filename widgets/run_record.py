@@ -89,15 +89,15 @@ def _draw_settings(settings: dict[str, Any], task_name: str) -> None:
         **{field.name: settings[field.name] for field in fields(TrainingSettings) if field.name in settings}
     )
     rows = [
-        (field.metadata["title"], _say_choice(field.name, getattr(chosen, field.name)))
+        (field.metadata["title"], say_choice(field.name, getattr(chosen, field.name)))
         for field in fields(TrainingSettings)
         if is_relevant(field.name, chosen, TASKS[task_name])
     ]
     st.table({title: plain(value) for title, value in rows}, border="horizontal", alt="Settings")
 
 
-def _say_choice(name: str, value: Any) -> str:
-    """A choice as the form calls it."""
+def say_choice(name: str, value: Any) -> str:
+    """A setting as the form calls it: the title of a choice, else the value."""
     if name == "method":
         return METHODS[value][0]
     if name in CHOICE_TEXTS:
