@@ -1,5 +1,90 @@
 """Data: a table becomes a checked, mended and split dataset."""
 
-from widgets import begin_page
+import streamlit as st
 
-begin_page("data", "Bring a table of sequences and what you measured; it is checked, mended and split here.")
+from biotl_core.errors import UserError
+from biotl_core.home import safe_name
+from biotl_core.shell import shell_command
+from biotl_core.wording import plain_sentence, say_count
+from widgets import begin_page, draw_answer, draw_error, draw_shell_command
+from widgets.describe import describe_dataset
+from widgets.findings_view import chosen_repairs, draw_changes, draw_findings
+from widgets.reading_form import chosen_columns, draw_reading_form
+from widgets.save_dataset import draw_saving, reading_options
+from widgets.split_form import chosen_split, draw_part_column_choice, draw_parts, draw_split_form
+from widgets.table_source import chosen_table, draw_chosen_table, draw_table_chooser, find_table, table_store
+from widgets.table_steps import (
+    clean_table,
+    find_problems,
+    make_figures,
+    possible_kinds,
+    propose,
+    read_as,
+    read_table,
+    split_table,
+)
+
+begin_page("data", "Bring a table of sequences and what was measured. It is checked, mended and split here.")
+
+table_id = chosen_table()
+if table_id is None:
+    draw_table_chooser()
+    st.stop()
+try:
+    raw = read_table(table_id)
+except UserError as error:
+    draw_error(error)
+    draw_table_chooser()
+    st.stop()
+store = table_store(table_id)
+draw_chosen_table(table_id, raw)
+answer = st.container()
+
+try:
+    reading = read_as(table_id, chosen_columns(store))
+except UserError as error:
+    answer.info(plain_sentence(str(error)), icon=":material/help:")
+    draw_reading_form(store, raw, None)
+    st.stop()
+draw_reading_form(store, raw, reading)
+
+st.subheader("What was found in it", anchor=False)
+try:
+    findings = find_problems(table_id, reading)
+    repairs = chosen_repairs(store, findings)
+    draw_findings(store, reading, findings, repairs)
+    cleaned = clean_table(table_id, reading, repairs)
+except UserError as error:
+    draw_error(error)
+    st.stop()
+dataset = cleaned.dataset
+with answer:
+    aside = f"; {say_count(cleaned.n_set_aside, 'row')} set aside" if cleaned.n_set_aside else ""
+    draw_answer(describe_dataset(dataset) + aside)
+draw_changes(cleaned, safe_name(dataset.source, "table"))
+for column, figure, name in zip(
+    st.columns(2, gap="medium"), make_figures(table_id, reading, repairs), ("lengths", "targets"), strict=True
+):
+    column.plotly_chart(figure, key=name)
+
+st.subheader(
+    "What will you predict next?",
+    anchor=False,
+    help="The test part stands for what is to come: the more it resembles that, the more honest the numbers.",
+)
+proposed, kinds = propose(table_id, reading, repairs), possible_kinds(table_id, reading, repairs)
+settings = chosen_split(store, proposed, kinds)
+question, parts = st.columns([5, 6], gap="medium")
+with question:
+    draw_part_column_choice(store, reading)
+    draw_split_form(store, settings, proposed, kinds, dataset.modality)
+with parts:
+    try:
+        result = split_table(table_id, reading, repairs, settings)
+    except UserError as error:
+        st.info(plain_sentence(str(error)), icon=":material/info:")
+        st.stop()
+    draw_parts(result)
+
+draw_saving(table_id, reading, repairs, cleaned, settings, result)
+draw_shell_command(shell_command("check", {"data": find_table(table_id), **reading_options(reading)}))

@@ -83,8 +83,8 @@ def _draw_table(store: str, reading: Reading, findings: Findings) -> None:
         column_config={
             "Row": st.column_config.NumberColumn(width=60),
             "Column": st.column_config.TextColumn(width=90),
-            "What": st.column_config.TextColumn(width=390),
-            "Repair": st.column_config.TextColumn(width=150),
+            "What": st.column_config.TextColumn(width=340),
+            "Repair": st.column_config.TextColumn(width=190),
         },
         alt="Findings",
     )

@@ -6,7 +6,8 @@ import streamlit as st
 
 from biotl_core.errors import UserError
 from biotl_core.hardware import Device, devices
-from biotl_core.runs.folder import RunSummary, list_runs, read_progress
+from biotl_core.home import home_folder
+from biotl_core.runs.folder import KIND_FOLDERS, RunSummary, read_progress, read_summary
 from biotl_core.runs.status import read_status
 from biotl_core.wording import plain, plain_sentence, say_number, say_seconds
 from widgets.describe import describe_dataset
@@ -39,7 +40,14 @@ def _draw_chosen_dataset() -> None:
 
 
 def _open_runs() -> list[RunSummary]:
-    return [run for kind in _PAGE_OF_KIND for run in list_runs(kind) if run.status.is_open]
+    """What waits or runs, the oldest first; reads one small file a run, since every click comes by here."""
+    folders = [
+        (folder, kind)
+        for kind in _PAGE_OF_KIND
+        for folder in (home_folder() / KIND_FOLDERS[kind]).glob("[!.]*")
+        if (folder / "state.json").exists() and read_status(folder).is_open
+    ]
+    return sorted((read_summary(*run) for run in folders), key=lambda run: run.status.queued_at or 0.0)
 
 
 def _draw_open_runs() -> None:
@@ -71,7 +79,9 @@ def _draw_device(device: Device) -> None:
 
 def draw_progress(folder: Path) -> None:
     """One bar: what is being done, how far it is, and how long still."""
-    progress = read_progress(folder) or {"stage": read_status(folder).message, "done": 0, "total": 0}
+    status = read_status(folder)
+    waiting = status.message if status.state == "waiting" else "Getting ready"
+    progress = read_progress(folder) or {"stage": waiting, "done": 0, "total": 0}
     share = min(progress["done"] / progress["total"], 1.0) if progress["total"] else 0.0
     left = progress.get("seconds_left")
     text = plain_sentence(progress["stage"])

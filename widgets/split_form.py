@@ -47,7 +47,7 @@ _ANSWERS: dict[SplitKind, dict[Modality | None, _Answer]] = {
     "random": {
         None: _Answer(
             "More of the same",
-            "New ones just like these; parts are drawn at random, with equal shares of each class.",
+            "New ones just like these; parts are drawn at random, evenly over the targets.",
         )
     },
 }

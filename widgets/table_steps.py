@@ -4,7 +4,8 @@ Every step takes what the steps before it took, so changing the split does not c
 shared between sessions and must not be changed in place (see `readers`).
 """
 
-import plotly.graph_objects as go
+from typing import Any
+
 import streamlit as st
 
 from biotl_core.data.cleaning import Cleaned, Findings, check, clean
@@ -75,7 +76,7 @@ def split_table(
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def make_figures(table_id: str, reading: Reading, repairs: frozenset[str]) -> tuple[go.Figure, go.Figure]:
+def make_figures(table_id: str, reading: Reading, repairs: frozenset[str]) -> tuple[Any, Any]:
     """The plots of lengths and of targets."""
     dataset = clean_table(table_id, reading, repairs).dataset
     return plot_lengths(dataset), plot_targets(dataset)
