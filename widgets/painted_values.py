@@ -71,10 +71,14 @@ def _from_table(
 def _draw_table_field(structure_id: str, store: str) -> Path | None:
     """The chosen table; an upload is copied to disk, and stands in the store from then on."""
     example = EXAMPLE_STRUCTURES.get(structure_id.removeprefix("example/"))
-    uploaded = st.file_uploader("Table of values", help="CSV, TSV, Excel or Parquet.", key=f"{store}-table")
-    if uploaded is not None:
-        choices(store)["table"] = str(keep_upload(uploaded.getvalue(), uploaded.name))
-    elif example and example.values and st.button("Use the example's values"):
+    key = f"{store}-table-upload"
+
+    def keep() -> None:
+        if (uploaded := st.session_state[key]) is not None:
+            choices(store)["table"] = str(keep_upload(uploaded.getvalue(), uploaded.name))
+
+    st.file_uploader("Table of values", help="CSV, TSV, Excel or Parquet.", key=key, on_change=keep)
+    if example and example.values and "table" not in choices(store) and st.button("Use the example's values"):
         choices(store)["table"] = str(example.values)
     path = choices(store).get("table")
     return Path(path) if path and Path(path).is_file() else None

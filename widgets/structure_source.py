@@ -18,6 +18,7 @@ from biotl_core.wording import plain
 from widgets.answers import draw_answer
 
 FORMATS = "PDB or mmCIF, plain or gzipped."
+_UPLOADER = "structure-upload"
 _ID = re.compile(r"upload/[0-9a-f]{16}/[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
@@ -56,24 +57,42 @@ def draw_structure_chooser() -> None:
     with left:
         st.markdown("**Open a file**")
         # The uploader keeps the file in memory; it is copied to disk at once, and leaves with the next drawing.
-        uploaded = st.file_uploader("Structure file", help=FORMATS, label_visibility="collapsed")
+        st.file_uploader(
+            "Structure file",
+            help=FORMATS,
+            label_visibility="collapsed",
+            key=_UPLOADER,
+            on_change=_open_upload,
+        )
         st.caption(f"{FORMATS} The format is told by the content, so the file's ending does not matter.")
-        if uploaded is not None:
-            file = keep_upload(uploaded.getvalue(), uploaded.name)
-            _open(f"upload/{file.parent.name}/{file.name}")
     with right:
         st.markdown("**Or try an example**")
         for name, example in EXAMPLE_STRUCTURES.items():
-            if st.button(
-                example.title, help=example.how_made, key=f"structure-example-{name}", width="stretch"
-            ):
-                _open(f"example/{name}")
+            st.button(
+                example.title,
+                help=example.how_made,
+                key=f"structure-example-{name}",
+                width="stretch",
+                on_click=_open,
+                args=(f"example/{name}",),
+            )
+
+
+def _open_upload() -> None:
+    uploaded = st.session_state[_UPLOADER]
+    if uploaded is not None:
+        file = keep_upload(uploaded.getvalue(), uploaded.name)
+        _open(f"upload/{file.parent.name}/{file.name}")
 
 
 def _open(structure_id: str) -> None:
     st.query_params.clear()
     st.session_state["structure"] = st.query_params["structure"] = structure_id
-    st.rerun()
+
+
+def _close() -> None:
+    st.session_state.pop("structure", None)
+    st.query_params.pop("structure", None)
 
 
 def draw_open_structure(structure_id: str, sentence: str) -> None:
@@ -82,10 +101,7 @@ def draw_open_structure(structure_id: str, sentence: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         draw_answer(sentence)
         st.space("stretch")
-        if st.button("Open another structure", icon=":material/folder_open:"):
-            st.session_state.pop("structure", None)
-            st.query_params.pop("structure", None)
-            st.rerun()
+        st.button("Open another structure", icon=":material/folder_open:", on_click=_close)
     if kind == "example" and name in EXAMPLE_STRUCTURES:
         st.caption(f"Example: {plain(EXAMPLE_STRUCTURES[name].how_made)}")
 
