@@ -19,6 +19,10 @@ from biotl_core.learning.settings import TrainingSettings
 
 _HIDDEN_WIDTH = 256
 """Width of the hidden layer of an MLP head, at most."""
+_MOST_DIRECTIONS = 1024
+"""Principal directions of the features that a head reads, at most."""
+_SHRINKAGE_ROWS = 5000
+"""Rows from which the trust in the directions is told."""
 
 
 @dataclass(frozen=True)
@@ -41,32 +45,45 @@ class Outputs:
 
 
 class Head(nn.Module):
-    """Features to outputs: standardise, then a linear layer or one hidden layer, then the target's own scale."""
+    """Features to outputs: bring them to one scale, then a linear layer or one hidden layer, then the target's scale.
+
+    Features of a frozen backbone are strongly correlated, and what tells relatives apart lies in their small
+    directions, which gradient descent reaches last. They are therefore turned to their principal directions and these
+    brought half-way to one spread (fourth root of the variance; Ledoit and Wolf 2004 say how far to trust it).
+    """
 
     def __init__(self, n_features: int, n_outputs: int, settings: TrainingSettings):
         super().__init__()
+        self.is_turned = settings.method == "frozen"
+        width = min(n_features, _MOST_DIRECTIONS) if self.is_turned else n_features
         self.register_buffer("feature_mean", torch.zeros(n_features))
         self.register_buffer("feature_scale", torch.ones(n_features))
+        if self.is_turned:
+            self.register_buffer("feature_turn", torch.eye(n_features, width))
         self.register_buffer("target_mean", torch.zeros(1))
         self.register_buffer("target_scale", torch.ones(1))
         if settings.head == "linear":
-            self.layers = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(n_features, n_outputs))
+            self.layers = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(width, n_outputs))
         else:
-            hidden = min(_HIDDEN_WIDTH, n_features)
+            hidden = min(_HIDDEN_WIDTH, width)
             self.layers = nn.Sequential(
                 nn.Dropout(settings.dropout),
-                nn.Linear(n_features, hidden),
+                nn.Linear(width, hidden),
                 nn.GELU(),
                 nn.Dropout(settings.dropout),
                 nn.Linear(hidden, n_outputs),
             )
 
     def fit_features(self, features: torch.Tensor) -> None:
-        """Take mean and spread of each feature `(n, n_features)` from the training part; constant ones keep scale 1."""
+        """Take mean, spread and directions of the features `(n, n_features)` from the training part."""
         features = features.double()
         spread = features.std(dim=0, correction=0)
         self.feature_mean.copy_(features.mean(dim=0))
         self.feature_scale.copy_(torch.where(spread > 1e-6, spread, 1.0))
+        if self.is_turned:
+            self.feature_turn.copy_(
+                _half_whitening(self._scaled(features.float()), self.feature_turn.shape[1])
+            )
 
     def fit_targets(self, targets: np.ndarray) -> None:
         """Take mean and spread of the known training targets, so that the head learns numbers around zero."""
@@ -76,7 +93,27 @@ class Head(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Outputs `(n, n_outputs)`: numbers in units of `target_scale` around `target_mean`, or logits."""
-        return self.layers((features - self.feature_mean) / self.feature_scale)
+        scaled = self._scaled(features)
+        return self.layers(scaled @ self.feature_turn if self.is_turned else scaled)
+
+    def _scaled(self, features: torch.Tensor) -> torch.Tensor:
+        return (features - self.feature_mean) / self.feature_scale
+
+
+def _half_whitening(scaled: torch.Tensor, width: int) -> torch.Tensor:
+    """The matrix `(n_features, width)` that turns standardised features to their `width` largest directions.
+
+    Each is divided by the fourth root of its variance, shrunk towards the mean variance where there are few rows.
+    """
+    from sklearn.covariance import ledoit_wolf_shrinkage
+
+    rows = scaled[torch.randperm(len(scaled), generator=torch.Generator().manual_seed(0))[:_SHRINKAGE_ROWS]]
+    shrinkage = min(float(ledoit_wolf_shrinkage(rows.cpu().numpy())), 0.99)
+    centred = scaled.double()
+    variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))
+    variances = variances.flip(0)[:width].clamp(min=0)
+    floor = shrinkage / (1 - shrinkage) + 1e-3  # features are standardised, so the mean variance is 1
+    return directions.flip(1)[:, :width] / (variances + floor) ** 0.25
 
 
 class SequenceModel(nn.Module):
@@ -235,9 +272,10 @@ def _how_to_load(method: str, backbone: dict) -> str:
         "# A model tuned with BioTL\n\n"
         f"The backbone is {name}. It loads in plain transformers:\n\n"
         f"```python\nfrom transformers import AutoModel, AutoTokenizer\n{peft}{lines}\n```\n\n"
-        "`head.safetensors` holds the layer on top (features are standardised with `feature_mean` and "
-        "`feature_scale`, then `layers`; numbers are multiplied by `target_scale` and moved by `target_mean`), and "
-        "`biotl.json` the task, its classes and all settings.\n"
+        "`head.safetensors` holds the layer on top: features are standardised with `feature_mean` and "
+        "`feature_scale`, multiplied by `feature_turn` where there is one, and go through `layers`; numbers are "
+        "multiplied by `target_scale` and moved by `target_mean`. `biotl.json` holds the task, its classes and all "
+        "settings.\n"
     )
 
 

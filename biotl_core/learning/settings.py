@@ -80,6 +80,7 @@ _DEFAULT_LEARNING_RATES: dict[TuningMethod, float] = {
 _DESCENT_FACTOR = 100.0
 """SGD-like optimizers do not rescale the gradient and want far larger steps than AdamW."""
 _DEFAULT_EPOCHS: dict[TuningMethod, int] = {"frozen": 100, "lora": 10, "full": 10, "scratch": 10}
+_DEFAULT_DROPOUT: dict[TuningMethod, float] = {"frozen": 0.3, "lora": 0.1, "full": 0.1, "scratch": 0.1}
 _DEFAULT_BATCH: dict[TuningMethod, int] = {"frozen": 64, "lora": 8, "full": 8, "scratch": 8}
 
 
@@ -156,8 +157,9 @@ class TrainingSettings:
         "A straight line, or one hidden layer (linear or MLP head).",
         choices=get_args(Head),
     )
-    dropout: float = _setting(
-        0.1, "Random forgetting", "Share of features hidden at each step, against learning by heart (dropout).",
+    dropout: float | None = _setting(
+        None, "Random forgetting",
+        "Share of features hidden at each step, against learning by heart; empty: what suits the method (dropout).",
         low=0.0, high=0.9,
     )  # fmt: skip
     lora_rank: int = _setting(
@@ -226,6 +228,7 @@ class TrainingSettings:
                 "epochs": epochs,
                 "batch_size": self.batch_size or _DEFAULT_BATCH[self.method],
                 "patience": patience,
+                "dropout": self.dropout if self.dropout is not None else _DEFAULT_DROPOUT[self.method],
             }
         )
 

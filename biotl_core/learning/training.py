@@ -226,7 +226,7 @@ class Training:
     def _weights(self) -> dict[str, torch.Tensor]:
         """What training changes, and the head's scales."""
         learning = {name for name, p in self.trained.named_parameters() if p.requires_grad}
-        scales = ("feature_mean", "feature_scale", "target_mean", "target_scale")
+        scales = ("feature_mean", "feature_scale", "feature_turn", "target_mean", "target_scale")
         state = self.trained.state_dict()
         return {k: v.detach().cpu() for k, v in state.items() if k in learning or k.endswith(scales)}
 

@@ -1,0 +1,78 @@
+"""The main job in a real browser: a real table in, a tuned model, predictions out, and nothing lost on the way."""
+
+import pandas as pd
+import pytest
+from live_app import Visit, open_tab, settle
+
+MINUTES_MS = 60_000
+TRAINING_MS = 25 * MINUTES_MS
+"""The features of 8,733 proteins take two minutes on two free cores, and far longer on busy ones."""
+PAGES = ("data", "train", "runs", "predict", "structures", "models")
+
+
+@pytest.mark.data
+def test_gb1_from_upload_to_predictions(page, server, visit, shared_data):
+    from playwright.sync_api import expect
+
+    page.goto(f"{server.url}/data")
+    settle(page)
+    table = shared_data / "sequences" / "protein_seq_regression" / "gb1_flip.csv.gz"
+    page.locator("input[type=file]").first.set_input_files(table)
+    expect(page.get_by_text("8,733").first).to_be_visible()
+    settle(page)
+    choose(page, "Column with the parts", "split_three_vs_rest")
+    expect(page.get_by_text("5,743").first).to_be_visible()
+    page.get_by_role("button", name="Continue to training").click()
+
+    page.wait_for_url("**/train**")
+    settle(page)
+    page.get_by_role("button", name="Start training").click()
+
+    page.wait_for_url("**/runs?*run=*")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    at_work = page.get_by_text("Pass over the data").or_(page.get_by_text("Predict new sequences"))
+    at_work.first.wait_for(timeout=TRAINING_MS)
+    page.reload()
+    expect(page.get_by_text("Predict new sequences")).to_be_visible(timeout=TRAINING_MS)
+    page.reload()
+    expect(page.get_by_text("Spearman").first).to_be_visible()
+    settle(page)
+
+    page.get_by_role("button", name="Predict new sequences").click()
+    page.wait_for_url("**/predict?*run=*")
+    settle(page)
+    page.get_by_role("button", name="Try with ten test sequences").click()
+    expect(page.get_by_text("10 proteins").first).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Predict", exact=True).click()
+    download_button = page.get_by_role("button", name="Download as CSV")
+    download_button.wait_for(timeout=5 * MINUTES_MS)
+    settle(page)
+    with page.expect_download() as download:
+        download_button.click()
+    predicted = pd.read_csv(download.value.path())
+    assert len(predicted) == 10
+    assert {"name", "sequence", "prediction", "nearest_identity"} <= set(predicted)
+    assert predicted["prediction"].nunique() > 5
+    assert not visit.outside and not visit.errors
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_deep_links_work_on_a_fresh_server(context, start_server, address):
+    from playwright.sync_api import expect
+
+    fresh, visit = start_server(), Visit()
+    tab = open_tab(context, visit)
+    tab.goto(f"{fresh.url}/{address}")
+    settle(tab)
+    expect(tab.get_by_role("heading", level=1)).to_have_text(address.capitalize())
+    assert tab.get_by_test_id("stException").count() == 0
+    assert not visit.outside and not visit.errors
+    tab.close()
+
+
+def choose(page, label: str, option: str) -> None:
+    """Pick an option of a select box by its label."""
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option).click()
+    settle(page)
