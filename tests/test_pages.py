@@ -35,6 +35,7 @@ DIRTY = make_table() + (
 def app(monkeypatch) -> AppTest:
     """The application on an empty home, opened at its root; no worker is ever launched."""
     monkeypatch.setattr("biotl_core.runs.folder.launch", lambda folder: None)
+    monkeypatch.setattr("widgets.background.PATIENCE_SECONDS", 60)
     return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
 
 

@@ -4,6 +4,7 @@ Every step takes what the steps before it took, so changing the split does not c
 shared between sessions and must not be changed in place (see `readers`).
 """
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,7 @@ from biotl_core.data.reading import RawTable, Reading, guess_reading, read_file
 from biotl_core.data.splitting import SplitKind, SplitResult, SplitSettings, propose_split, split
 from biotl_core.data.variants import find_variants
 from biotl_core.plots.datasets import plot_lengths, plot_targets
+from widgets.background import wait_for
 from widgets.table_source import find_table, table_title
 
 Chosen = tuple[tuple[str, object], ...]
@@ -27,8 +29,6 @@ def read_table(table_id: str) -> RawTable:
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the table")
 def _read_table(path: str, changed_at: int, title: str) -> RawTable:
-    from pathlib import Path
-
     return read_file(Path(path), title)
 
 
@@ -38,16 +38,19 @@ def read_as(table_id: str, chosen: Chosen) -> Reading:
     return guess_reading(read_table(table_id), **dict(chosen))
 
 
-@st.cache_resource(max_entries=8, show_spinner="Checking every row")
 def find_problems(table_id: str, reading: Reading) -> Findings:
     """All that is wrong with the table, or worth knowing."""
-    return check(read_table(table_id), reading)
+    raw = read_table(table_id)
+    return wait_for(
+        "Checking every row", (table_id, reading), lambda control: check(raw, reading, None, control)
+    )
 
 
-@st.cache_resource(max_entries=8, show_spinner="Applying the repairs")
 def clean_table(table_id: str, reading: Reading, repairs: frozenset[str]) -> Cleaned:
     """The dataset with these repairs made, and the log of changes."""
-    return clean(read_table(table_id), reading, repairs)
+    raw = read_table(table_id)
+    key = (table_id, reading, repairs)
+    return wait_for("Making the repairs", key, lambda control: clean(raw, reading, repairs, control))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking for a split")
@@ -67,12 +70,13 @@ def possible_kinds(table_id: str, reading: Reading, repairs: frozenset[str]) -> 
     return [*kinds, *(("position",) if is_variant_set else ("similarity",)), "random"]
 
 
-@st.cache_resource(max_entries=8, show_spinner="Splitting into train, validation and test")
 def split_table(
     table_id: str, reading: Reading, repairs: frozenset[str], settings: SplitSettings
 ) -> SplitResult:
     """The dataset with its parts."""
-    return split(clean_table(table_id, reading, repairs).dataset, settings)
+    dataset = clean_table(table_id, reading, repairs).dataset
+    key = (table_id, reading, repairs, settings)
+    return wait_for("Splitting", key, lambda control: split(dataset, settings, control))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
