@@ -45,7 +45,7 @@ def test_gb1_from_upload_to_predictions(page, server, visit, shared_data):
     expect(page.get_by_text("10 proteins").first).to_be_visible()
     settle(page)
     page.get_by_role("button", name="Predict", exact=True).click()
-    download_button = page.get_by_role("button", name="Download as CSV")
+    download_button = page.get_by_test_id("stDownloadButton").get_by_role("button")
     download_button.wait_for(timeout=5 * MINUTES_MS)
     settle(page)
     with page.expect_download() as download:
