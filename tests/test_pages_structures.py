@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from run_folders import make_run
 from streamlit.testing.v1 import AppTest
 from structure_texts import HELIX_TEXT, SEQUENCE, chain_lines, pdb_text
 from test_structures import BROKEN
@@ -144,6 +146,18 @@ def test_the_examples_values_can_be_painted(app):
     assert "burial" in app.dataframe[0].value
     choice(app, "Column").select("layer").run()
     assert set(app.dataframe[0].value["layer"]) == {"core", "boundary", "surface"}
+
+
+def test_a_finished_runs_predictions_are_painted(app, biotl_home):
+    run = make_run(biotl_home, "helices", "residue_classification")
+    table = pd.read_csv(run / "predictions.csv", dtype=str)
+    row = table.index[3]
+    open_text(app, pdb_text(*chain_lines(table.loc[row, "sequence"])))
+    choice(app, "Colour by").select("own values").run()
+    app.segmented_control[0].set_value("A run's predictions").run()
+    assert not app.exception
+    assert choice(app, "Sequence of the run").value == row
+    assert "".join(app.dataframe[0].value["prediction"]) == table.loc[row, "prediction"]
 
 
 def test_html_in_a_name_is_shown_as_text(app):

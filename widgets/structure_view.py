@@ -190,8 +190,8 @@ def draw_residue(structure: Structure, look: Look, store: str) -> None:
     with st.container(border=True):
         number = f"{residue['number']}{residue['insertion']}"
         st.markdown(f"**{plain(residue['name'])} {plain(number)}**, chain {plain(residue['chain'])}")
-        for title, value in _facts(structure, look, selected).items():
-            st.caption(f"{title}: **{plain(value)}**")
+        facts = _facts(structure, look, selected).items()
+        st.caption("  \n".join(f"{title}: **{plain(value)}**" for title, value in facts))
 
 
 def _facts(structure: Structure, look: Look, row: int) -> dict[str, str]:
@@ -201,7 +201,7 @@ def _facts(structure: Structure, look: Look, row: int) -> dict[str, str]:
     if residue["secondary_structure"]:
         facts["Secondary structure"] = residue["secondary_structure"]
     if structure.confidence_kind != "none":
-        unit = " Å²" if structure.confidence_kind == "B-factor" else " of 100"
+        unit = "" if structure.confidence_kind == "B-factor" else " of 100"
         facts[CONFIDENCE_TITLES[structure.confidence_kind]] = say_number(float(residue["b_factor"])) + unit
     if look.values is not None:
         value = look.values.values[row]

@@ -10,7 +10,7 @@ from biotl_core.structures.structure import Structure
 from biotl_core.wording import say_count
 
 _MARK = "#D55E00"
-_MOST_TICKS = 14
+_MOST_TICKS = 20
 
 
 def plot_along_chain(
@@ -52,11 +52,16 @@ def plot_along_chain(
     )
     if selected is not None and selected in rows.index:
         _mark(figure, rows.index.get_loc(selected), place, heights, labels)
-    step = max(1, int(np.ceil(len(rows) / _MOST_TICKS / 5)) * 5) if len(rows) > _MOST_TICKS else 1
-    numbers = (rows["number"].astype(str) + rows["insertion"]).to_numpy()
     # The file's own numbers, which may jump, repeat with a letter, or be negative.
+    step = next(
+        step for step in (1, 5, 10, 20, 50, 100, 200, 500, len(rows)) if len(rows) <= step * _MOST_TICKS
+    )
+    is_told = ((rows["number"] % step == 0) & (rows["insertion"] == "")).to_numpy()
     figure.update_xaxes(
-        tickvals=place[::step], ticktext=numbers[::step], range=[0, len(rows) + 1], showgrid=False
+        tickvals=place[is_told],
+        ticktext=rows["number"][is_told].astype(str),
+        range=[0, len(rows) + 1],
+        showgrid=False,
     )
     return figure
 
@@ -67,12 +72,14 @@ def _mark(figure: go.Figure, k: int, place: np.ndarray, heights: np.ndarray, lab
         x=[place[k]],
         y=[heights[k]],
         text=[labels[k]],
-        mode="markers+text",
-        textposition="top center",
+        mode="markers",
         marker={"color": _MARK, "size": 9},
         hovertemplate="%{text}<extra></extra>",
         showlegend=False,
         cliponaxis=False,
+    )
+    figure.add_annotation(
+        x=place[k], y=1, yref="paper", yanchor="bottom", text=shown(labels[k]), showarrow=False
     )
 
 

@@ -54,6 +54,8 @@ class Colouring:
     """Categories or bands; for a gradient its stops from low to high, text at some of them."""
     is_gradient: bool = False
     """The legend is a continuous bar."""
+    note: str = ""
+    """What stands below the legend."""
     values: tuple[str, ...] = ()
     """What to say of each residue when it is pointed at; empty where nothing."""
 
@@ -135,7 +137,9 @@ def by_b_factor(structure: Structure) -> Colouring:
     values = structure.residues["b_factor"].to_numpy()
     low, high = np.percentile(values, (2, 98))
     said = tuple(f"B {value:.0f} Å²" for value in values)
-    return Colouring(gradient(values, low, high), "B-factor (Å²)", _bar(low, high, CIVIDIS), True, said)
+    return Colouring(
+        gradient(values, low, high), "B-factor (Å²)", _bar(low, high, CIVIDIS), True, values=said
+    )
 
 
 def by_position(structure: Structure) -> Colouring:
@@ -154,7 +158,9 @@ def by_hydropathy(structure: Structure) -> Colouring:
     values = structure.residues["letter"].map(HYDROPATHY).where(is_protein).to_numpy(float)
     legend = _bar(-4.5, 4.5, RED_BLUE, ("water-loving", "water-avoiding"))
     said = tuple("" if np.isnan(value) else f"hydropathy {value:+.1f}" for value in values)
-    return Colouring(gradient(values, -4.5, 4.5, RED_BLUE), "Hydropathy (Kyte-Doolittle)", legend, True, said)
+    return Colouring(
+        gradient(values, -4.5, 4.5, RED_BLUE), "Hydropathy (Kyte-Doolittle)", legend, True, values=said
+    )
 
 
 def by_secondary_structure(structure: Structure) -> Colouring:
@@ -182,7 +188,9 @@ def by_values(values: ResidueValues, centre: float | None = None) -> Colouring:
         reach = max(abs(low - centre), abs(high - centre)) or 1.0
         low, high, stops = centre - reach, centre + reach, RED_BLUE
     said = tuple("" if np.isnan(n) else f"{values.title} {say_number(n)}" for n in numbers)
-    return Colouring(gradient(numbers, low, high, stops), values.title, _bar(low, high, stops), True, said)
+    note = "" if np.isfinite(numbers).all() else "grey: no value"
+    colours = gradient(numbers, low, high, stops)
+    return Colouring(colours, values.title, _bar(low, high, stops), True, note, said)
 
 
 def _by_category(values: ResidueValues) -> Colouring:

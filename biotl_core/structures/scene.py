@@ -70,6 +70,7 @@ def scene(
         "legend": {
             "title": colouring.title,
             "is_gradient": colouring.is_gradient,
+            "note": colouring.note,
             "entries": [list(entry) for entry in colouring.legend],
         },
         "style": style,

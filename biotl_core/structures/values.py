@@ -157,7 +157,10 @@ def find_columns(table: pd.DataFrame) -> tuple[str | None, str | None, str | Non
         ),
         None,
     )
-    values = [str(column) for column in table.columns if str(column) not in (number, letter, chain)]
+    is_filled = (table.astype(str).apply(lambda column: column.str.strip()) != "").any()
+    values = [
+        str(column) for column in table.columns if column not in (number, letter, chain) and is_filled[column]
+    ]
     return number, letter, chain, values
 
 
@@ -188,6 +191,10 @@ def values_from_table(
                 "Choose that chain or mend the column."
             )
     values = _numbers_or_text(table[column])
+    if not _is_known(values).any():
+        raise UserError(
+            f"Column '{column}' of the table holds no values for chain {chain}. Choose another column."
+        )
     letters = None if letter_column is None else [_letter(cell) for cell in table[letter_column].astype(str)]
     if number_column is None:
         if letters is None:
@@ -232,7 +239,7 @@ def _by_number(structure, chain, rows, numbers, letters, values, column) -> Resi
     lost = len(numbers) - n_found
     sentence = (
         f"Matched by residue number: {coverage:.0%} of the {say_count(len(rows), 'residue')} of chain "
-        f"{chain} got a value; {say_count(lost, 'row')} of the table had no residue."
+        f"{chain} got a value" + (f"; {say_count(lost, 'row')} of the table had no residue." if lost else ".")
     )
     return ResidueValues(mapped, column, coverage, identity, sentence)
 
@@ -264,6 +271,10 @@ def _numbers_or_text(column: pd.Series) -> np.ndarray:
     if numbers.notna().sum() == (text != "").sum():
         return numbers.to_numpy(float)
     return text.to_numpy(str)
+
+
+def _is_known(values: np.ndarray) -> np.ndarray:
+    return np.isfinite(values) if values.dtype.kind == "f" else values != ""
 
 
 def _empty(structure: Structure, values: Sequence) -> pd.Series:

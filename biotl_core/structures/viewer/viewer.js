@@ -161,7 +161,7 @@ class StructureView {
   // The longest axis lies horizontal, where the stage has most room.
   zoomHome() {
     this.viewer.setView([0, 0, 0, 0, ...this.data.orientation], true);
-    this.viewer.zoomTo({ predicate: (atom) => this.isShown(atom) });
+    this.viewer.zoomTo({ predicate: (atom) => atom.row >= 0 && this.isShown(atom) });
     this.viewer.zoom(1.05);
     this.viewer.render();
   }
@@ -185,6 +185,7 @@ class StructureView {
         box.append(entry);
       });
     }
+    if (legend.note) box.append(element('div', '', legend.note));
     if (this.notice && this.data.style === 'surface') box.append(element('div', '', this.notice));
   }
 
