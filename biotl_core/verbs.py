@@ -23,7 +23,7 @@ from biotl_core.data.dataset import Dataset
 from biotl_core.data.new_sequences import check_new_sequences
 from biotl_core.data.raw_table import RawTable, Reading
 from biotl_core.data.reading import guess_reading, read_file
-from biotl_core.data.splitting import propose_split, split
+from biotl_core.data.splitting import SplitSettings, propose_split, split
 from biotl_core.errors import UserError
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Control, print_progress
@@ -53,12 +53,13 @@ def do_check(options: argparse.Namespace) -> int:
     output = _writable(options.repair) if options.repair else None
     raw, reading = _read(options)
     cleaned = clean(raw, reading)
+    parts = _told_parts(cleaned.dataset)
     if output is not None:
         dataset_as_table(cleaned.dataset).to_csv(output, index=False)
     if options.json:
-        _print_json(check_answer(raw, reading, cleaned) | {"repaired": options.repair})
+        _print_json(check_answer(raw, reading, cleaned) | {"parts": parts, "repaired": options.repair})
         return 0
-    print(format_check(raw, reading, cleaned.findings))
+    print("\n".join([format_check(raw, reading, cleaned.findings), "", *parts]).rstrip())
     if output is not None:
         n_rows, n_changes = len(cleaned.dataset.table), len(cleaned.changes)
         print(f"{output}: {say_count(n_rows, 'row')} after {say_count(n_changes, 'change')}.")
@@ -137,6 +138,14 @@ def do_embed(options: argparse.Namespace) -> int:
     return 0
 
 
+def _told_parts(dataset: Dataset) -> list[str]:
+    """What is to say about the parts that the table names; UserError where one of them cannot be made."""
+    if not (dataset.table["part"] != "").any():
+        return []
+    parted = split(dataset, SplitSettings("given"))
+    return [parted.sentence, *parted.notes]
+
+
 def _read(options: argparse.Namespace) -> tuple[RawTable, Reading]:
     if options.data is None:
         raise UserError(
@@ -188,7 +197,7 @@ def _settings(options: argparse.Namespace) -> TrainingSettings:
     return TrainingSettings(**{name: getattr(options, name) for name in given})
 
 
-def _split_settings(options: argparse.Namespace, dataset: Dataset) -> Any:
+def _split_settings(options: argparse.Namespace, dataset: Dataset) -> SplitSettings:
     given = {"kind": options.split, "identity": options.identity, "seed": getattr(options, "seed", None)}
     given["fractions"] = _parse_fractions(options.fractions)
     return replace(

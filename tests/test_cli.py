@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from malformed_inputs import malformed_inputs
 from test_worker import TOY_WORKER, wait_until
 
 from biotl_core.cli import main, make_parser
@@ -351,3 +352,23 @@ def test_table_to_model_to_predictions_to_embeddings(capsys, table, tmp_path):
     embedded = pd.read_parquet(vectors)
     assert list(embedded["sequence"]) == list(again["sequence"][1::3])
     assert {len(one) for one in embedded["embedding"]} == {32}
+
+
+def test_malformed_inputs_are_one_sentence_and_exit_2(capfd, tmp_path, backbone):
+    """Each through `check` and `train`; what the libraries print below Python counts as well."""
+    wrong = []
+    inputs = malformed_inputs(tmp_path)
+    assert len(inputs) >= 50
+    for one in inputs:
+        options = [str(one.path), *(["--part", one.part] if one.part else [])]
+        for command in (["check", *options], ["train", *options, "--backbone", "tiny"]):
+            if one.expect == "ok" and command[0] == "train":
+                continue  # would train
+            status = main(command)
+            out, told = capfd.readouterr()
+            is_sentence = status == 2 and out == "" and told.count("\n") == 1 and len(told) > 20
+            is_fine = status == 0 and told == ""
+            if not (is_sentence if one.expect == "error" else is_fine) or "Traceback" in told + out:
+                wrong.append((one.name, command[0], status, told[:300]))
+    assert wrong == []
+    assert runs.list_runs() == []

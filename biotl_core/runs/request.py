@@ -6,6 +6,7 @@ from typing import Any
 
 from biotl_core.backbones.catalogue import backbone_state, find_backbone, list_backbones, locate_backbone
 from biotl_core.backbones.entries import Backbone
+from biotl_core.data.alphabets import ALPHABETS
 from biotl_core.data.dataset import PARTS, Dataset, Modality
 from biotl_core.errors import UserError
 from biotl_core.hardware import resolve_device
@@ -57,14 +58,17 @@ def default_backbone(modality: Modality) -> Backbone:
     for backbone in list_backbones(modality):
         if backbone_state(backbone) == "here" or (backbone.folder and backbone.folder.is_dir()):
             return backbone
-    raise UserError(f"No backbone for {modality} is on this computer. Download one on the page Models.")
+    raise UserError(
+        f"No backbone for {ALPHABETS[modality].plural} is on this computer. Download one on the page Models."
+    )
 
 
 def _check_backbone(backbone: Backbone, dataset: Dataset) -> None:
     if backbone.modality != dataset.modality:
+        reads, holds = ALPHABETS[backbone.modality].plural, ALPHABETS[dataset.modality].plural
         raise UserError(
-            f"The backbone '{backbone.title}' reads {backbone.modality}, but {dataset.source} holds "
-            f"{dataset.modality}. Choose a backbone for {dataset.modality}."
+            f"The backbone '{backbone.title}' reads {reads}, but {dataset.source} holds {holds}. "
+            f"Choose a backbone for {holds}."
         )
     if dataset.task.is_per_residue and backbone.letters_per_token != 1:
         raise UserError(
