@@ -210,11 +210,12 @@ def _nothing_usable(work: WorkTable) -> UserError:
     whole = findings[findings["row"].isna() & (findings["severity"] == "blocks")]
     if len(whole):
         return UserError(f"{left} of {shown(work.raw.source)} can be used. {whole['message'].iloc[0]}")
-    blocks = findings[findings["severity"] == "blocks"]
+    blocks = findings[(findings["severity"] == "blocks") & ~findings["repair"].isin(work.repairs)]
     commonest = blocks["problem"].value_counts().index[0]
     example = blocks[blocks["problem"] == commonest]
+    title = PROBLEMS[commonest].title
     return UserError(
-        f"{left} of {shown(work.raw.source)} can be used; {PROBLEMS[commonest].title.lower()} in "
+        f"{left} of {shown(work.raw.source)} can be used; {title[0].lower()}{title[1:]} in "
         f"{say_count(len(example), 'row')}. {example['message'].iloc[0]}"
     )
 

@@ -25,6 +25,8 @@ from biotl_core.errors import UserError
 
 _SAMPLE = 4_000
 """Rows that are looked at for guessing, evenly spread over the table."""
+_RESIDUE_SAMPLE = 500
+"""Rows that are looked at for targets per residue."""
 _NAME_COLUMNS = (
     "name",
     "id",
@@ -114,7 +116,7 @@ def guess_reading(
     table = _Table(raw)
     notes: list[str] = []
     sequence_column = table.find(sequence, "sequences") if sequence else _guess_sequence(table, notes)
-    modality = modality or guess_modality(table.columns[sequence_column].sample)
+    modality = modality or _guess_modality(table.columns[sequence_column])
     part_column, candidates = _guess_part(table, part, notes)
     used = {sequence_column, part_column, *candidates}
     if targets is not None:
@@ -142,6 +144,13 @@ def guess_reading(
     )
 
 
+def _guess_modality(column: _Column) -> Modality:
+    """By the letters; a column called SMILES may also hold nothing but chains that could be peptides (CCO, CCN)."""
+    if "smiles" in name_words(column.name) and modality_shares(column.sample)["molecule"] > 0.5:
+        return "molecule"
+    return guess_modality(column.sample)
+
+
 def guess_sequences(
     raw: RawTable, *, sequence: str | None = None, name: str | None = None
 ) -> tuple[str, str | None]:
@@ -162,9 +171,14 @@ def _guess_sequence(table: _Table, notes: list[str]) -> str:
     if len(best) == 1:
         return best[0]
     # A column that is called so may hold nothing but bad sequences; the findings tell her better than we can here.
-    called = [name for name, rank in ranks.items() if rank == 3]
+    called = [name for name, rank in ranks.items() if rank >= 3 and rank == max(ranks.values())]
     if not best and len(called) == 1:
         return called[0]
+    if not best and len(table.columns) == 1:
+        raise UserError(
+            f"{shown(table.raw.source)} has a single column, {listed(table.columns)}, which holds no sequences. "
+            "Columns are separated by commas, tabs, semicolons or vertical bars; save the table again."
+        )
     if not best:
         raise UserError(
             f"{shown(table.raw.source)}: no column looks like sequences or SMILES; the columns are "
@@ -319,7 +333,7 @@ def guess_task(
         return "regression" if _is_mostly_unreadable(column) else "classification"
     numbers = parse_numbers(column.values).dropna()
     distinct = sorted(numbers.unique())
-    are_whole = all(float(value).is_integer() for value in distinct[:50])
+    are_whole = bool(distinct) and all(float(value).is_integer() for value in distinct[:50])
     is_class_name = bool(
         name_words(name) & {"label", "labels", "class", "classes", "category", "type", "stage", "group"}
     )
@@ -338,7 +352,7 @@ def _is_run(distinct: list[float]) -> bool:
 
 def _is_mostly_unreadable(column: _Column) -> bool:
     """A target of mostly different texts is no class; as a number its rows are told one by one."""
-    return column.n_distinct > max(2, MAX_CLASSES / 2, len(column.values) / 2)
+    return column.n_distinct > max(2, len(column.values) / 2)
 
 
 def _residue_task(table: _Table, name: str, sequence_column: str) -> TaskName | None:
@@ -346,15 +360,14 @@ def _residue_task(table: _Table, name: str, sequence_column: str) -> TaskName | 
     sequences = table.columns[sequence_column].sample
     values = table.columns[name].sample
     is_there = (sequences != "") & (values != "")
-    sequences, values = sequences[is_there].str.replace(r"\s", "", regex=True), values[is_there]
+    sequences, values = sequences[is_there].head(_RESIDUE_SAMPLE), values[is_there].head(_RESIDUE_SAMPLE)
+    sequences, values = sequences.str.replace(r"\s", "", regex=True), values
     if len(values) == 0 or sequences.str.len().median() < 6:
         return None
     lengths = sequences.str.rstrip("*").str.len()
-    counts = number_counts(values)
-    if (counts == lengths).mean() > 0.5 and (counts > 1).mean() > 0.5:
-        return "residue_regression"
-    matches = (label_lengths(values) == lengths) & (values != sequences)
-    return "residue_classification" if matches.mean() > 0.5 else None
+    if ((label_lengths(values) == lengths) & (values != sequences)).mean() > 0.5:
+        return "residue_classification"
+    return "residue_regression" if (number_counts(values) == lengths).mean() > 0.5 else None
 
 
 def _guess_name(table: _Table, used: set[str | None]) -> str | None:

@@ -60,8 +60,8 @@ def _read_header(header: str) -> dict[str, str]:
 
 def _key_values(text: str) -> dict[str, str]:
     """`key=value` pairs of a text, and what stands before them as `description`."""
-    text = text.strip().strip("[]")
-    first_key = re.search(r"[\w.\-]+\s*=", text)
+    text = text[:MAX_HEADER].strip().strip("[]")
+    first_key = re.search(r"[\w.\-]+\s*=", text) if "=" in text else None
     values = {"description": text[: first_key.start()].strip(" ,;[") if first_key else text}
     if first_key:
         for key, value in _KEY_VALUE.findall(text[first_key.start() :]):

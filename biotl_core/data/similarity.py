@@ -196,7 +196,8 @@ def _only(chunk, keep: np.ndarray):
     from scipy.sparse import csr_matrix
 
     data = np.where(keep[chunk.indices], chunk.data, 0)
-    kept = csr_matrix((data, chunk.indices, chunk.indptr), shape=chunk.shape)
+    # A copy: taking the zeros out moves indices in place, which must not be those of the chunk.
+    kept = csr_matrix((data, chunk.indices, chunk.indptr), shape=chunk.shape, copy=True)
     kept.eliminate_zeros()
     return kept
 

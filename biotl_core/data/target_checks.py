@@ -56,13 +56,17 @@ def _check_numbers(work: WorkTable) -> tuple[str, ...]:
         ~np.isfinite(numbers),
         "not_a_number",
         "target",
-        lambda rows: [
-            f"{shown(t)} is not a number. Write the measured number or remove the row."
-            for t in rows["target"]
-        ],
+        lambda rows: [_not_a_number(text) for text in rows["target"]],
     )
     work.rows = work.rows.assign(target=parse_numbers(work.rows["target"]))
     return ()
+
+
+def _not_a_number(text: str) -> str:
+    plain = text.replace(",", "")
+    if "," in text and plain.lstrip("-+").isdigit():
+        return f"{shown(text)} may be {text.replace(',', '.')} or {plain}. Write it without the comma."
+    return f"{shown(text)} is not a number. Write the measured number or remove the row."
 
 
 def _apply_numbers(work: WorkTable, read: pd.Series, problem: str, why: str) -> None:
@@ -173,8 +177,8 @@ def _check_residue_classes(work: WorkTable) -> tuple[str, ...]:
     _check_missing(work)
     labels = residue_labels(work.rows["target"])
     _check_residue_length(work, labels.str.len())
-    labels = labels[work.rows.index]
     known = _known_residues(work)
+    labels = labels[work.rows.index]
     masked = [
         "".join(c if k else UNKNOWN_RESIDUE for c, k in zip(label, mask, strict=True))
         if mask is not None

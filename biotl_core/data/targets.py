@@ -11,7 +11,6 @@ _NO = {"0", "0.0", "false", "f", "no", "n", "inactive", "negative", "neg", "-"}
 PLAIN_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 # A number in other dress: ">100", "1,5", "1 234", "85 %", "−3".
 _LOOSE_NUMBER = r"[<>~=≤≥]*\s*[-+−]?[0-9][0-9.,' ]*(?:[eE][-+]?[0-9]+)?\s*%?"
-_RESIDUE_NUMBERS = rf"[\[(]?\s*(?:(?:{PLAIN_NUMBER}|nan|NaN|NA|None|null|inf)[\s,;]*)+[\])]?"
 
 
 def parse_numbers(values: pd.Series) -> pd.Series:
@@ -64,7 +63,8 @@ def residue_labels(values: pd.Series) -> pd.Series:
     >>> residue_labels(pd.Series(["H H C", "HHC", "[0, 1, 1]"])).tolist()
     ['HHC', 'HHC', '011']
     """
-    spaced = values.str.fullmatch(r"[\[(]?\s*(?:\S[\s,;]+)*\S\s*[\])]?").fillna(False).astype(bool)
+    letter = r"[^\s,;\[\]()]"
+    spaced = values.str.fullmatch(rf"[\[(]?\s*{letter}(?:[\s,;]+{letter})*\s*[\])]?").astype(bool)
     return values.mask(spaced & (values.str.len() > 1), values.str.replace(r"[\s,;\[\]()]", "", regex=True))
 
 
@@ -75,8 +75,10 @@ def label_lengths(values: pd.Series) -> pd.Series:
 
 def number_counts(values: pd.Series) -> pd.Series:
     """How many numbers stand in each value, 0 where it holds anything but numbers."""
-    counts = values.str.count(r"[^\s,;\[\]()]+")
-    return counts.where(values.str.fullmatch(_RESIDUE_NUMBERS), 0)
+    # Only what has nothing but the letters of numbers (and of nan, None, null) is read.
+    may_be = values.str.fullmatch(r"[0-9eE.+\-,;\sNnAaOoUuLlIiFf\[\]()]+")
+    numbers = [residue_numbers(value) if may else None for value, may in zip(values, may_be, strict=True)]
+    return pd.Series([0 if found is None else len(found) for found in numbers], index=values.index)
 
 
 def residue_numbers(value: str) -> np.ndarray | None:

@@ -91,7 +91,9 @@ def _split_rows(text: str, separator: str | None, source: str, notes: list[str])
         return [[line.strip().strip('"')] for line in text.split("\n") if line.strip()]
     if separator == " ":
         lines = [line for line in text.split("\n") if line.strip()]
-        n_cells = Counter(len(line.split()) for line in lines).most_common(1)[0][0]
+        n_cells, n_lines = Counter(len(line.split()) for line in lines).most_common(1)[0]
+        # Names of several words behind a SMILES make the rows uneven: then all of the rest is the name.
+        n_cells = n_cells if n_lines > 0.95 * len(lines) else 2
         return [line.split(None, n_cells - 1) for line in lines]
     try:
         rows = list(csv.reader(io.StringIO(text), delimiter=separator, strict=True))

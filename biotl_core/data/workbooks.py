@@ -79,12 +79,12 @@ def _read_xlsx(data: bytes, source: str, has_formulas: bool) -> tuple[pd.DataFra
     )
     if len(rows) < 2:
         others = (
-            f" Its other sheets are {listed(other_sheets)}; move the right one to the front."
+            f"Its other sheets are {listed(other_sheets)}; move the right one to the front."
             if other_sheets
-            else ""
+            else "Choose a table with a header and rows below it."
         )
         raise UserError(
-            f"{shown(source)}: the first sheet {shown(title)} holds no header with rows below it.{others}"
+            f"{shown(source)}: the first sheet {shown(title)} holds no header with rows below it. {others}"
         )
     if other_sheets:
         notes.append(f"The first sheet {shown(title)} was read, not {listed(other_sheets)}.")
