@@ -37,9 +37,8 @@ def main() -> None:
     parser.add_argument("options", nargs="*", help="further options of `train`, after --")
     choice = parser.parse_args()
     extra = [*choice.options, *(["--random-twin"] if choice.twin else [])]
-    print(
-        f"{'set':<28}{'metric':>10}{'test':>8}  {'interval':<18}{'floor':>8}{'twin':>8}{'simple':>8}  {'which':<22}{'s':>6}"
-    )
+    head = f"{'set':<28}{'metric':>10}{'test':>8}  {'interval':<18}{'floor':>8}{'twin':>8}{'simple':>8}"
+    print(f"{head}  {'which':<22}{'s':>6}")
     for name, options in SETS.items():
         if choice.only in name:
             print(line(name, train(choice.data / name, [*options, *extra])), flush=True)

@@ -130,8 +130,8 @@ class Training:
         batches = [order[i : i + batch_size].tolist() for i in range(0, len(order), batch_size)]
         self.model.train()
         total, weight = 0.0, 0.0
-        for i, batch in enumerate(batches):
-            control.step(f"Learning, pass {epoch} of {self.settings.epochs}", i, len(batches))
+        for batch in batches:
+            control.step("Learning", self.state.step, len(batches) * self.settings.epochs)
             rate = self._set_learning_rate(self.state.step / (len(batches) * self.settings.epochs))
             batch_loss, batch_weight = self._step(batch)
             total, weight = total + batch_loss, weight + batch_weight

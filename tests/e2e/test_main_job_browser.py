@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 from live_app import Visit, open_tab, settle
 
+TimeoutError = pytest.importorskip("playwright.sync_api").TimeoutError
+
 MINUTES_MS = 60_000
 TRAINING_MS = 25 * MINUTES_MS
 """The features of 8,733 proteins take two minutes on two free cores, and far longer on busy ones."""
@@ -72,7 +74,13 @@ def test_deep_links_work_on_a_fresh_server(context, start_server, address):
 
 
 def choose(page, label: str, option: str) -> None:
-    """Pick an option of a select box by its label."""
-    page.get_by_role("combobox", name=label).click()
-    page.get_by_role("option", name=option).click()
+    """Pick an option of a select box by its label; a page that is drawn anew closes the list, so ask again."""
+    wanted = page.get_by_role("option", name=option)
+    for _ in range(5):
+        page.get_by_role("combobox", name=label).click()
+        try:
+            wanted.click(timeout=10_000)
+            break
+        except TimeoutError:
+            settle(page)
     settle(page)
