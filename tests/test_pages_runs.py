@@ -165,10 +165,12 @@ def test_a_failed_run_tells_why_and_goes_on_from_its_checkpoint(biotl_home, laun
     assert launched == [folder]
 
 
-def test_a_stopped_run_without_a_checkpoint_starts_again(biotl_home):
-    make_run(biotl_home, "early", state="stopped", message="Stopped before the end.", epochs=0)
+def test_a_run_stopped_before_its_first_pass_resumes_too(biotl_home, launched):
+    folder = make_run(biotl_home, "early", state="stopped", message="Stopped before the end.", epochs=0)
     at = open_runs(run="early")
-    assert [one.label for one in at.button if one.label in ("Start it again", "Resume")] == ["Start it again"]
+    assert [one.label for one in at.button if one.label.startswith("Resume")] == ["Resume"]
+    button(at, "Resume").click().run()
+    assert launched == [folder]
 
 
 def test_deleting_asks_first_and_then_shows_what_is_left(biotl_home):

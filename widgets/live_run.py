@@ -27,16 +27,16 @@ from widgets.sidebar import draw_progress
 _LOG_LINES = 40
 
 
-def draw_open_run(folder: Path, headline: str = "") -> None:
+def draw_open_run(folder: Path, state_drawn: str, headline: str = "") -> None:
     """Watch an open run, looked at once a second; when its state changes, the page is drawn anew, once.
 
     Args:
         folder: the run.
+        state_drawn: the state that the page shows now.
         headline: name of the metric that is drawn; "" for kinds of run without a history.
     """
-    state = read_status(folder).state
     # The timer lives in the browser: a closed tab ticks nothing, and the run does not mind.
-    st.fragment(_draw_tick, run_every=1.0)(folder, headline, state)
+    st.fragment(_draw_tick, run_every=1.0)(folder, headline, state_drawn)
 
 
 def _draw_tick(folder: Path, headline: str, state_drawn: str) -> None:
@@ -153,8 +153,8 @@ def draw_ended_without_result(folder: Path, status: RunStatus, kind: str, headli
 def _draw_resume(folder: Path) -> None:
     n_done = len(read_history(folder))
     has_checkpoint = (folder / "checkpoint").is_dir()
-    label = f"Resume after pass {n_done}" if has_checkpoint and n_done else "Start it again"
-    help = "Goes on from the last finished pass; nothing already learned is lost." if has_checkpoint else None
+    label = f"Resume after pass {n_done}" if has_checkpoint and n_done else "Resume"
+    help = "Goes on from the last finished pass; nothing already computed is lost."
     if st.button(label, type="primary", icon=":material/play_arrow:", help=help):
         try:
             resume_run(folder)

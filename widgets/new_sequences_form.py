@@ -1,5 +1,6 @@
 """New sequences for a run: pasted or uploaded, checked at once, with what cannot be used and why."""
 
+import re
 from pathlib import Path
 
 import streamlit as st
@@ -67,7 +68,8 @@ def _pasted(run_folder: Path, modality: Modality) -> RawTable | None:
 
 def _fill_in_test_sequences(run_folder: Path) -> None:
     rows = Dataset.load(run_folder).part("test").head(10)
-    names = [" ".join(name.split()).replace("=", " ") for name in rows["name"]]
+    # In FASTA a name ends at the first blank, and "=" or "|" would make a column of it.
+    names = [re.sub(r"[\s=|]+", "_", name) for name in rows["name"]]
     records = [f">{name}\n{sequence}" for name, sequence in zip(names, rows["sequence"], strict=True)]
     st.session_state[_TEXT_KEY] = "\n".join(records)
 

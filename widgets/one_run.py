@@ -19,7 +19,7 @@ def draw_run(run: RunSummary) -> None:
     """Everything about one run."""
     _draw_head(run)
     if run.status.is_open:
-        draw_open_run(run.folder, _headline(run))
+        draw_open_run(run.folder, run.status.state, _headline(run))
     elif run.status.state == "finished" and (result := read_result(run.folder)) is not None:
         draw_finished_run(run.folder, result)
     else:

@@ -62,7 +62,7 @@ def _draw_by_state(folder: Path) -> None:
             draw_delete(folder, "prediction")
     st.caption(f"{plain(config.get('source', ''))} through {plain(Path(config.get('run', '')).name)}")
     if status.is_open:
-        draw_open_run(folder)
+        draw_open_run(folder, status.state)
     elif status.state != "finished":
         draw_ended_without_result(folder, status, "predict")
     else:

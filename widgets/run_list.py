@@ -113,7 +113,9 @@ def _draw_table(runs: list[RunSummary], mode: str, default: list[int]) -> list[i
         column_config={
             "state": state_column(),
             "run": st.column_config.TextColumn("Run", width="medium"),
-            "score": st.column_config.TextColumn("Score", help="On the test part, which training never saw."),
+            "score": st.column_config.TextColumn(
+                "Score", width=130, help="On the test part, which training never saw."
+            ),
             "backbone": "Backbone",
             "method": "Method",
             "target": "Target",

@@ -55,6 +55,8 @@ def check_new_sequences(
     if sequence is None and "sequence" in raw.table:
         sequence = "sequence"  # however few and bad its rows are
     sequence_column, name_column = guess_sequences(raw, sequence=sequence, name=name)
+    if name_column is None and "name" in raw.table and sequence_column != "name":
+        name_column = "name"  # even where names repeat, they are hers
     written = raw.table[sequence_column]
     names = raw.table[name_column] if name_column else pd.Series("", index=written.index)
     numbered = pd.Series([f"sequence {i + 1}" for i in range(len(written))], index=written.index)
