@@ -5,9 +5,9 @@ import streamlit as st
 from biotl_core.errors import UserError
 from biotl_core.home import safe_name
 from biotl_core.shell import shell_command
-from biotl_core.wording import plain_sentence, say_count
+from biotl_core.wording import plain_sentence
 from widgets import begin_page, draw_answer, draw_error, draw_shell_command
-from widgets.describe import describe_dataset
+from widgets.describe import describe_dataset, describe_left_out
 from widgets.findings_view import chosen_repairs, draw_changes, draw_findings
 from widgets.reading_form import chosen_columns, draw_reading_form
 from widgets.save_dataset import draw_saving, reading_options
@@ -18,9 +18,10 @@ from widgets.table_steps import (
     find_problems,
     make_figures,
     possible_kinds,
-    propose,
+    proposed_split,
     read_as,
     read_table,
+    refuse_proposal,
     split_table,
 )
 
@@ -59,8 +60,7 @@ except UserError as error:
     st.stop()
 dataset = cleaned.dataset
 with answer:
-    aside = f"; {say_count(cleaned.n_set_aside, 'row')} set aside" if cleaned.n_set_aside else ""
-    draw_answer(describe_dataset(dataset) + aside)
+    draw_answer("; ".join(filter(None, (describe_dataset(dataset), describe_left_out(cleaned)))))
 draw_changes(cleaned, safe_name(dataset.source, "table"))
 for column, figure, name in zip(
     st.columns(2, gap="medium"), make_figures(table_id, reading, repairs), ("lengths", "targets"), strict=True
@@ -72,7 +72,8 @@ st.subheader(
     anchor=False,
     help="The test part stands for what is to come: the more it resembles that, the more honest the numbers.",
 )
-proposed, kinds = propose(table_id, reading, repairs), possible_kinds(table_id, reading, repairs)
+kinds = possible_kinds(table_id, reading, repairs)
+proposed, why_not = proposed_split(table_id, reading, repairs)
 settings = chosen_split(store, proposed, kinds)
 question, parts = st.columns([5, 6], gap="medium")
 with question:
@@ -82,9 +83,11 @@ with parts:
     try:
         result = split_table(table_id, reading, repairs, settings)
     except UserError as error:
+        if settings == proposed:
+            refuse_proposal(table_id, reading, repairs, error)
         st.info(plain_sentence(str(error)), icon=":material/info:")
         st.stop()
-    draw_parts(result)
+    draw_parts(result, why_not)
 
 draw_saving(table_id, reading, repairs, cleaned, settings, result)
 draw_shell_command(shell_command("check", {"data": find_table(table_id), **reading_options(reading)}))

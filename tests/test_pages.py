@@ -174,6 +174,16 @@ def test_a_pasted_table_is_read(app):
     assert "30 proteins" in texts(app)
 
 
+def test_where_the_proposed_split_is_not_possible_a_random_one_is_taken_and_said(app):
+    rows = [f"MKTAYIAKQRQISFVKSHFSRQ{LETTERS[i]}{'W' * (i % 3)},{i}" for i in range(20)]
+    upload(app, "sequence,tm\n" + "\n".join(rows))
+    assert not app.info
+    assert "at random" in texts(app)
+    assert "one group" in texts(app)
+    press(app, "Continue to training")
+    assert read_split(find_dataset("table"))["kind"] == "random"
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_example_is_ready_for_training_at_once(app, name):
     app.button(key=f"example-{name}").click().run()

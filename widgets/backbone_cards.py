@@ -12,12 +12,12 @@ from biotl_core.backbones.folders import read_card
 from biotl_core.backbones.importing import is_own, remove_backbone
 from biotl_core.errors import UserError
 from biotl_core.hardware import Device
-from biotl_core.learning.speed import read_speed, say_speed
+from biotl_core.learning.speed import read_speed
 from biotl_core.runs.folder import RunSummary, list_runs, read_progress, start_run, stop_run
 from biotl_core.runs.status import read_status
 from biotl_core.wording import plain, plain_sentence, say_about, say_bytes
 from widgets.backbone_choice import take_backbone
-from widgets.describe import NOUNS
+from widgets.describe import describe_speed
 from widgets.frame import draw_error
 from widgets.navigation import open_page
 from widgets.sidebar import draw_progress
@@ -90,15 +90,9 @@ def _facts(backbone: Backbone, device: Device) -> list[str]:
     ]
     page = f"[hub page](https://huggingface.co/{backbone.hub_id})" if backbone.hub_id else ""
     origin = [plain(backbone.licence), plain(backbone.reference), page]
-    lines = [" · ".join(filter(None, words)) for words in (numbers, origin)]
-    return [line for line in (lines[0], _say_reading(backbone, device) if is_known else "", lines[1]) if line]
-
-
-def _say_reading(backbone: Backbone, device: Device) -> str:
-    """How fast, in sequences of a usual length: "Reads roughly 5 proteins a second here"."""
-    number, unit = say_speed(backbone, device).split(" a ")
-    one, many = NOUNS[backbone.modality]
-    return f"Reads {number} {one if number.split()[-1] == '1' else many} a {unit} here"
+    speed = [f"Reads {describe_speed(backbone, device)} here"] if is_known else []
+    lines = [" · ".join(filter(None, words)) for words in (numbers, speed, origin)]
+    return [line for line in lines if line]
 
 
 def _draw_way_here(backbone: Backbone, download: RunSummary | None) -> None:

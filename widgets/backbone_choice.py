@@ -7,12 +7,13 @@ from biotl_core.backbones.entries import Backbone
 from biotl_core.data.dataset import Modality
 from biotl_core.errors import UserError
 from biotl_core.hardware import Device
-from biotl_core.learning.speed import say_speed
 from biotl_core.wording import plain, say_bytes, say_number
+from widgets.describe import describe_speed
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
 
 STORE = "backbone"
+_LONG_LIST = 6
 _READY, _KNOWN, _OWN = "On this computer", "To download", "Another one"
 _STATE_WORDS: dict[BackboneState, str] = {
     "embedded": "comes with BioTL",
@@ -49,7 +50,8 @@ def take_backbone(backbone: Backbone) -> None:
 
 def _choose_known(name: str, names: list[str], device: Device) -> Backbone:
     backbones = {name: find_backbone(name) for name in names}
-    chosen = st.radio(
+    height = "content" if len(names) <= _LONG_LIST else 400
+    chosen = st.container(height=height, border=False).radio(
         "Backbone",
         names,
         format_func=lambda name: plain(backbones[name].title),
@@ -89,7 +91,7 @@ def _describe(backbone: Backbone, device: Device) -> str:
         size,
         f"download {download}" if download else "",
         f"up to {backbone.max_length:,} letters",
-        f"reads {say_speed(backbone, device)} on this {'processor' if device.kind == 'cpu' else 'graphics card'}",
+        f"reads {describe_speed(backbone, device)} here",
         plain(backbone.licence),
     ]
     return " · ".join(fact for fact in facts if fact) + (

@@ -85,7 +85,7 @@ def wait_for(what: str, key: tuple[Any, ...], function: Callable[[Control], Resu
     return work.result()
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _begin(what: str, key: tuple[Any, ...], _function: Callable[[Control], Any]) -> Work:
     return Work(_function)
 

@@ -115,10 +115,8 @@ def draw_changes(cleaned: Cleaned, name: str) -> None:
     """The log of what was changed and set aside, to look at and to keep."""
     if not len(cleaned.changes):
         return
-    aside = f", {say_count(cleaned.n_set_aside, 'row')} set aside" if cleaned.n_set_aside else ""
-    with st.expander(
-        f"Change log: {say_count(len(cleaned.changes), 'change')}{aside}", icon=":material/history:"
-    ):
+    label = f"Change log: {say_count(len(cleaned.changes), 'change')}"
+    with st.expander(label, icon=":material/history:"):
         st.dataframe(
             cleaned.changes.rename(columns=str.capitalize),
             hide_index=True,

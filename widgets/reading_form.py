@@ -40,6 +40,7 @@ def draw_reading_form(store: str, raw: RawTable, reading: Reading | None) -> Non
             list(MODALITY_TITLES),
             format_func=MODALITY_TITLES.__getitem__,
             help="Decides which letters are valid and which backbones fit (modality).",
+            wrap=True,
             **kept(store, "modality", shown.get("modality")),
         )
     with task:
@@ -51,8 +52,16 @@ def draw_reading_form(store: str, raw: RawTable, reading: Reading | None) -> Non
             help="\n".join(f"- **{task.title}**: {task.explanation}" for task in TASKS.values()),
             **kept(store, "task", shown.get("task")),
         )
-    if reading is not None and reading.notes:
-        st.caption(plain_sentence(" ".join(reading.notes)))
+    if notes := _notes(reading):
+        st.caption(plain_sentence(" ".join(notes)))
+
+
+def _notes(reading: Reading | None) -> list[str]:
+    """What was decided while guessing, without what the form shows anyway."""
+    if reading is None:
+        return []
+    shown = {f"Target: column *{name}*." for name in reading.target_columns}
+    return [note for note in reading.notes if note not in shown]
 
 
 def _draw_column_choice(store: str, name: str, title: str, raw: RawTable, shown: dict[str, Any]) -> None:

@@ -116,9 +116,15 @@ def draw_part_column_choice(store: str, reading: Reading) -> None:
     )
 
 
-def draw_parts(result: SplitResult) -> None:
-    """The parts as one bar, how they were made, and what is worth knowing about them."""
+def draw_parts(result: SplitResult, why_not: str | None) -> None:
+    """The parts as one bar, how they were made, and what is worth knowing about them.
+
+    Args:
+        result: the split.
+        why_not: why a more telling split was not possible.
+    """
     st.plotly_chart(plot_parts(result.counts), key="parts", config={"displayModeBar": False})
     st.markdown(plain_sentence(result.sentence))
-    for note in result.notes:
-        st.caption(plain_sentence(note))
+    for note in (why_not, *result.notes):
+        if note:
+            st.caption(plain_sentence(note))

@@ -4,6 +4,7 @@ Every step takes what the steps before it took, so changing the split does not c
 shared between sessions and must not be changed in place (see `readers`).
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from biotl_core.data.cleaning import Cleaned, Findings, check, clean
 from biotl_core.data.reading import RawTable, Reading, guess_reading, read_file
 from biotl_core.data.splitting import SplitKind, SplitResult, SplitSettings, propose_split, split
 from biotl_core.data.variants import find_variants
+from biotl_core.errors import UserError
 from biotl_core.plots.datasets import plot_lengths, plot_targets
 from widgets.background import wait_for
 from widgets.table_source import find_table, table_title
 
 Chosen = tuple[tuple[str, object], ...]
 """What she chose for reading the table, sorted by name; what is not in it is guessed."""
+
+_REFUSED = "refused-proposals"
 
 
 def read_table(table_id: str) -> RawTable:
@@ -53,9 +57,24 @@ def clean_table(table_id: str, reading: Reading, repairs: frozenset[str]) -> Cle
     return wait_for("Making the repairs", key, lambda control: clean(raw, reading, repairs, control))
 
 
-@st.cache_resource(max_entries=8, show_spinner="Looking for a split")
-def propose(table_id: str, reading: Reading, repairs: frozenset[str]) -> SplitSettings:
-    """The split that suits the dataset."""
+def proposed_split(
+    table_id: str, reading: Reading, repairs: frozenset[str]
+) -> tuple[SplitSettings, str | None]:
+    """The split that suits the dataset; random where that turned out not to work, with the sentence why."""
+    why_not = st.session_state.setdefault(_REFUSED, {}).get((table_id, reading, repairs))
+    proposed = _propose(table_id, reading, repairs)
+    return (replace(proposed, kind="random") if why_not else proposed), why_not
+
+
+def refuse_proposal(table_id: str, reading: Reading, repairs: frozenset[str], error: UserError) -> None:
+    """The proposed split does not work for this dataset: draw the page anew with a random one."""
+    if proposed_split(table_id, reading, repairs)[0].kind != "random":
+        st.session_state[_REFUSED][table_id, reading, repairs] = str(error)
+        st.rerun()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _propose(table_id: str, reading: Reading, repairs: frozenset[str]) -> SplitSettings:
     return propose_split(clean_table(table_id, reading, repairs).dataset)
 
 
