@@ -181,10 +181,9 @@ def test_variants_need_equal_lengths_and_a_common_sequence():
 
 def test_a_mutant_with_none_but_common_words_finds_its_family():
     parent = "MQIFVKTLTGKTITLEVEPSDTIENVKAKIQDKEGIPPDQQRLIFAGKQLEDGRTLSDYNIQKESTLHLVLRLRGG"
-    mutants = [
-        parent[:i] + letter + parent[i + 1 :] for i in range(len(parent)) for letter in "ADEFGHIKLMNPQRSTVW"
-    ]
+    swaps = [(i, letter) for i in range(len(parent)) for letter in "ADEFGHIKLM" if letter != parent[i]]
+    mutants = [parent[:i] + letter + parent[i + 1 :] for i, letter in swaps]
     # The second query has another length, so that positions are not compared one by one.
     nearest = nearest_identity([parent, "ACDEFGHIKL" * 9], mutants, "protein")
-    assert nearest.identity[0] == pytest.approx(75 / 76, abs=1 / 76)
+    assert nearest.identity[0] == pytest.approx(75 / 76)
     assert nearest.identity[1] < 0.3
