@@ -62,7 +62,7 @@ except UserError as error:
     request = None
     draw_obstacle(backbone, error)
 if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=request is None):
-    run = start_run(request, dataset, read_changes(folder), kind="train")
+    run = start_run(request | {"origin": read_origin(folder)}, dataset, read_changes(folder), kind="train")
     open_page("runs", run=run.name)
 st.caption("It runs in the background: you may close this page and come back.")
 draw_shell_command(train_command(read_origin(folder), read_split(folder), backbone, settings, random_twin))

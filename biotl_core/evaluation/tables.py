@@ -28,7 +28,7 @@ def predictions_table(dataset: Dataset, rows: pd.DataFrame, predicted: Arrays) -
         predicted: as in `metrics.evaluate`, in the order of `rows`.
     """
     table = rows[["name", "part", "sequence"]].reset_index(drop=True)
-    table["target"] = [_cell(target) for target in rows["target"]]
+    table["target"] = [as_cell(target) for target in rows["target"]]
     return table.join(prediction_columns(dataset.task_name, dataset.classes, predicted))
 
 
@@ -36,13 +36,13 @@ def prediction_columns(task_name: TaskName, classes: Sequence[str], predicted: A
     """Columns `prediction` and `probability_<class>` for predictions as in `metrics.evaluate`."""
     task = TASKS[task_name]
     if not task.is_class:
-        return pd.DataFrame({"prediction": [_cell(value) for value in predicted]})
+        return pd.DataFrame({"prediction": [as_cell(value) for value in predicted]})
     names = np.array(classes)
     if task.is_per_residue:
         chosen = ["".join(_residue_classes(names, one)) for one in predicted]
-        shares = {name: [_cell(one[:, i]) for one in predicted] for i, name in enumerate(classes)}
+        shares = {name: [as_cell(one[:, i]) for one in predicted] for i, name in enumerate(classes)}
     elif task_name == "multilabel":
-        chosen = [_cell(one) for one in (np.asarray(predicted) > 0.5).astype(int)]
+        chosen = [as_cell(one) for one in (np.asarray(predicted) > 0.5).astype(int)]
         shares = {name: np.round(predicted[:, i], _DIGITS) for i, name in enumerate(classes)}
     else:
         chosen = names[np.asarray(predicted).argmax(axis=1)]
@@ -87,7 +87,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
     return table
 
 
-def _cell(value: object) -> object:
+def as_cell(value: object) -> object:
     """A target or prediction as one cell."""
     if isinstance(value, str):
         return value

@@ -20,7 +20,7 @@ from biotl_core.errors import UserError
 from biotl_core.evaluation.baselines import run_baselines
 from biotl_core.evaluation.intervals import bootstrap_intervals
 from biotl_core.evaluation.metrics import Arrays, evaluate, storable
-from biotl_core.evaluation.tables import predictions_table
+from biotl_core.evaluation.tables import as_cell, predictions_table
 from biotl_core.learning.examples import Examples
 from biotl_core.learning.model import Outputs, SequenceModel, build_model, load_model, save_model
 from biotl_core.learning.prediction import (
@@ -300,9 +300,8 @@ def _write_map(
     n = min(2, len(rows))
     pca = PCA(n_components=n, random_state=0)
     places = np.pad(pca.fit_transform(vectors), ((0, 0), (0, 2 - n)))
-    table = rows[["name", "part"]].assign(
-        target="" if dataset.task.is_per_residue else rows["target"].astype(str)
-    )
+    targets = "" if dataset.task.is_per_residue else [as_cell(target) for target in rows["target"]]
+    table = rows[["name", "part"]].assign(target=targets)
     table.assign(x=places[:, 0], y=places[:, 1]).to_csv(folder / "embedding_map.csv", index=False)
     return [float(share) for share in np.nan_to_num(pca.explained_variance_ratio_)]
 
