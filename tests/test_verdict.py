@@ -40,7 +40,7 @@ def test_a_clear_gain_is_said_as_such():
     ("ridge", "words"),
     [
         (0.68, "may be chance"),
-        (0.73, "does as well here: prefer it"),
+        (0.73, "at least as well here: prefer it"),
         (0.80, "does better here: use it"),
     ],
 )

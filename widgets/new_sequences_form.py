@@ -1,7 +1,9 @@
 """New sequences for a run: pasted or uploaded, checked at once, with what cannot be used and why."""
 
+import hashlib
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -38,18 +40,25 @@ def choose_new_sequences(run_folder: Path, modality: Modality) -> tuple[NewSeque
         help=f"FASTA, one {ALPHABETS[modality].title} a line, or a table. Files: {FORMATS}",
     )  # fmt: skip
     try:
-        raw = _pasted(run_folder, modality) if way == "Paste" else _uploaded()
-        if raw is None:
+        brought = _pasted(run_folder, modality) if way == "Paste" else _uploaded()
+        if brought is None:
             return None
-        new = _check(raw, modality)
+        new = _check(brought, modality)
     except UserError as error:
         draw_error(error)
         return None
     _draw_what_was_found(new, modality)
-    return new, raw.source
+    return new, brought.raw.source
 
 
-def _pasted(run_folder: Path, modality: Modality) -> RawTable | None:
+class _Brought(NamedTuple):
+    """A table as it was brought, and what tells it from any other."""
+
+    key: str
+    raw: RawTable
+
+
+def _pasted(run_folder: Path, modality: Modality) -> _Brought | None:
     text = st.text_area(
         "Sequences",
         key=_TEXT_KEY,
@@ -58,7 +67,7 @@ def _pasted(run_folder: Path, modality: Modality) -> RawTable | None:
         label_visibility="collapsed",
     )
     if text and text.strip():
-        return read_pasted_sequences(text)
+        return _Brought(hashlib.sha256(text.encode()).hexdigest(), _read_text(text))
     st.button(
         "Try with ten test sequences of this run", type="tertiary", icon=":material/science:",
         on_click=_fill_in_test_sequences, args=(run_folder,),
@@ -74,7 +83,12 @@ def _fill_in_test_sequences(run_folder: Path) -> None:
     st.session_state[_TEXT_KEY] = "\n".join(records)
 
 
-def _uploaded() -> RawTable | None:
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _read_text(text: str) -> RawTable:
+    return read_pasted_sequences(text)
+
+
+def _uploaded() -> _Brought | None:
     table_id = st.session_state.get(_FILE_KEY)
     if table_id is None:
         # The uploader keeps the file in memory; it is copied to disk at once, and leaves with the next drawing.
@@ -87,7 +101,8 @@ def _uploaded() -> RawTable | None:
         st.markdown(f":material/draft: **{plain(table_title(table_id))}**", width="content")
         st.button("Choose another file", type="tertiary", icon=":material/swap_horiz:", on_click=_forget_file)
     path = find_table(table_id)
-    return _read_table(str(path), path.stat().st_mtime_ns)
+    changed_at = path.stat().st_mtime_ns
+    return _Brought(f"{path} {changed_at}", _read_table(str(path), changed_at))
 
 
 def _forget_file() -> None:
@@ -99,10 +114,11 @@ def _read_table(path: str, changed_at: int) -> RawTable:
     return read_file(Path(path))
 
 
-def _check(raw: RawTable, modality: Modality) -> NewSequences:
+def _check(brought: _Brought, modality: Modality) -> NewSequences:
     """Check with the guessed column; where that cannot be guessed, ask which one it is."""
+    key, raw = brought
     try:
-        return check_new_sequences(raw, modality)
+        return _check_column(raw, key, modality, None)
     except UserError:
         if len(raw.columns) < 2:
             raise
@@ -111,7 +127,13 @@ def _check(raw: RawTable, modality: Modality) -> NewSequences:
         )
         if column is None:
             raise
-        return check_new_sequences(raw, modality, sequence=column)
+        return _check_column(raw, key, modality, column)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Checking the sequences")
+def _check_column(_raw: RawTable, key: str, modality: Modality, column: str | None) -> NewSequences:
+    """Checked once; `_raw` is told by its `key`, which is quicker than by its content."""
+    return check_new_sequences(_raw, modality, sequence=column)
 
 
 def _draw_what_was_found(new: NewSequences, modality: Modality) -> None:

@@ -26,10 +26,9 @@ _UNLIKE_REASONS = {
 
 def draw_prediction(folder: Path) -> None:
     """Everything about a finished prediction, the answer first; UserError when it cannot be read."""
-    prediction = _read(folder)
-    table = prediction.sorted()
+    prediction, table, shown = _read(str(folder), (folder / "predictions.csv").stat().st_mtime_ns)
     draw_answer(say_answer(prediction))
-    row = _draw_table(prediction, table)
+    row = _draw_table(prediction, shown)
     with st.container(horizontal=True):
         st.download_button(
             "Download as CSV", lambda: (folder / "predictions.csv").open("rb"), f"{folder.name}.csv", "text/csv",
@@ -40,13 +39,12 @@ def draw_prediction(folder: Path) -> None:
     _draw_spread(prediction)
 
 
-def _read(folder: Path) -> Prediction:
-    return _read_cached(str(folder), (folder / "predictions.csv").stat().st_mtime_ns)
-
-
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _read_cached(folder: str, changed_at: int) -> Prediction:
-    return read_prediction(Path(folder))
+def _read(folder: str, changed_at: int) -> tuple[Prediction, pd.DataFrame, pd.DataFrame]:
+    """A prediction, its table sorted, and the same as it is shown; made once, since it may have 100,000 rows."""
+    prediction = read_prediction(Path(folder))
+    table = prediction.sorted()
+    return prediction, table, _as_shown(prediction, table)
 
 
 def say_answer(prediction: Prediction) -> str:
@@ -66,9 +64,8 @@ def say_answer(prediction: Prediction) -> str:
     return f"{parts[0]}; {far} unlike anything in training."
 
 
-def _draw_table(prediction: Prediction, table: pd.DataFrame) -> int | None:
+def _draw_table(prediction: Prediction, shown: pd.DataFrame) -> int | None:
     """The rows; returns which of them is looked at."""
-    shown = _as_shown(prediction, table)
     # Rows that are loaded while scrolling cannot be selected, so for very many the first stands for all.
     is_long = len(shown) > 20_000
     event = st.dataframe(
@@ -81,9 +78,9 @@ def _draw_table(prediction: Prediction, table: pd.DataFrame) -> int | None:
         **({} if is_long else {"on_select": "rerun", "selection_mode": "single-row-required"}),
     )
     selected = [] if is_long else list(event["selection"]["rows"])
-    if not len(table):
+    if not len(shown):
         return None
-    return selected[0] if selected and selected[0] < len(table) else 0
+    return selected[0] if selected and selected[0] < len(shown) else 0
 
 
 def _as_shown(prediction: Prediction, table: pd.DataFrame) -> pd.DataFrame:

@@ -94,7 +94,7 @@ def _conclusion(best: Rival, method: str) -> str:
         return f"; {cause} is ahead by {gain}, which may be chance, as the interval includes both."
     if best.is_clear:
         return ". A simple method does better here: use it."
-    return ". A simple method does as well here: prefer it, it is faster and easier to explain."
+    return ". A simple method does at least as well here: prefer it, it is faster and easier to explain."
 
 
 def transfer_sentence(result: dict[str, Any]) -> str | None:
