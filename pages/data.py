@@ -8,7 +8,7 @@ from biotl_core.shell import shell_command
 from biotl_core.wording import plain_sentence
 from widgets import begin_page, draw_answer, draw_error, draw_shell_command
 from widgets.describe import describe_dataset, describe_left_out
-from widgets.findings_view import chosen_repairs, draw_changes, draw_findings
+from widgets.findings_view import chosen_repairs, draw_changes, draw_findings, undone_repairs
 from widgets.reading_form import chosen_columns, draw_reading_form
 from widgets.save_dataset import draw_saving, reading_options
 from widgets.split_form import chosen_split, draw_part_column_choice, draw_parts, draw_split_form
@@ -52,11 +52,18 @@ draw_reading_form(store, raw, reading)
 st.subheader("What was found in it", anchor=False)
 try:
     findings = find_problems(table_id, reading)
-    repairs = chosen_repairs(store, findings)
-    draw_findings(store, reading, findings, repairs)
-    cleaned = clean_table(table_id, reading, repairs)
 except UserError as error:
     draw_error(error)
+    st.stop()
+repairs = chosen_repairs(store, findings)
+draw_findings(store, reading, findings, repairs)
+try:
+    cleaned = clean_table(table_id, reading, repairs)
+except UserError as error:
+    if undone_repairs(findings, repairs):
+        answer.info(f"As it stands: {plain_sentence(str(error))}", icon=":material/healing:")
+    else:
+        draw_error(error)
     st.stop()
 dataset = cleaned.dataset
 with answer:

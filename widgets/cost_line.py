@@ -1,7 +1,5 @@
 """What a run will cost, whether it fits, and what stands in its way."""
 
-from pathlib import Path
-
 import numpy as np
 import streamlit as st
 
@@ -11,13 +9,12 @@ from biotl_core.errors import UserError
 from biotl_core.hardware import Device
 from biotl_core.learning.cost import Cost, Workload
 from biotl_core.learning.speed import read_speed
-from biotl_core.runs.folder import start_run
-from biotl_core.runs.status import read_status
 from biotl_core.wording import plain, plain_sentence, say_bytes
 from widgets.backbone_choice import take_backbone
 from widgets.kept import choices
 from widgets.navigation import PAGES, link_page
 from widgets.settings_form import STORE
+from widgets.speed_probe import draw_running_probe, is_probing, start_probe
 
 
 def draw_cost(cost: Cost, with_twin: bool) -> None:
@@ -52,16 +49,16 @@ def _take(cost: Cost) -> None:
 
 def draw_speed_measurement(backbone: Backbone, device: Device, workload: Workload) -> None:
     """The offer to measure instead of guessing, and the wait for it; nothing where it was measured before."""
-    if "probe" in st.session_state:
-        st.fragment(_draw_running_probe, run_every=1)()
+    if is_probing():
+        draw_running_probe()
     elif not read_speed(backbone, device).is_measured and _is_here(backbone):
         st.button(
             "Measure it here",
             icon=":material/speed:",
             type="tertiary",
             help="Runs this backbone for some seconds on this computer, so that the times are no longer guessed.",
-            on_click=_start_probe,
-            args=(backbone, device, workload),
+            on_click=start_probe,
+            args=(backbone, device, _typical_lengths(workload)),
         )
 
 
@@ -73,29 +70,9 @@ def _is_here(backbone: Backbone) -> bool:
     return True
 
 
-def _start_probe(backbone: Backbone, device: Device, workload: Workload) -> None:
+def _typical_lengths(workload: Workload) -> list[int]:
     lengths = np.concatenate(list(workload.lengths.values()))
-    typical = np.random.default_rng(0).choice(lengths, 20).tolist()
-    asked = {
-        "backbone": backbone.name,
-        "modality": backbone.modality,
-        "device": device.name,
-        "lengths": typical,
-    }
-    st.session_state["probe"] = str(start_run(asked, kind="probe", name=f"{backbone.name}-{device.name}"))
-
-
-def _draw_running_probe() -> None:
-    """A fragment: looks every second, and has the page drawn anew when the measurement has ended."""
-    folder = Path(st.session_state["probe"])
-    status = read_status(folder)
-    if status.is_open:
-        st.caption(":material/speed: Measuring how fast this computer is, some seconds")
-        return
-    del st.session_state["probe"]
-    if status.state == "failed":
-        st.toast(plain_sentence(status.message))
-    st.rerun()
+    return np.random.default_rng(0).choice(lengths, 20).tolist()
 
 
 def draw_obstacle(backbone: Backbone, error: UserError) -> None:

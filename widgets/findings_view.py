@@ -1,5 +1,7 @@
 """What is wrong with a table, what each repair would do, and what was changed."""
 
+from collections.abc import Collection
+
 import pandas as pd
 import streamlit as st
 
@@ -16,6 +18,11 @@ _ALL = "all"
 def chosen_repairs(store: str, findings: Findings) -> frozenset[str]:
     """The repairs that are switched on, of those that would change something."""
     return frozenset(name for name in findings.repairs if choices(store).get(f"repair-{name}", False))
+
+
+def undone_repairs(findings: Findings, repairs: Collection[str]) -> list[str]:
+    """The safe repairs that would change something and are not switched on."""
+    return [name for name in findings.repairs if name in SAFE_REPAIRS and name not in repairs]
 
 
 def draw_findings(store: str, reading: Reading, findings: Findings, repairs: frozenset[str]) -> None:

@@ -5,13 +5,14 @@ from typing import Any
 
 import streamlit as st
 
-from biotl_core.data.cleaning import SAFE_REPAIRS, Cleaned
+from biotl_core.data.cleaning import Cleaned
 from biotl_core.data.reading import Reading
 from biotl_core.data.saved_datasets import find_dataset, list_datasets, read_origin, save_dataset
 from biotl_core.data.splitting import SplitResult, SplitSettings
 from biotl_core.errors import UserError
 from biotl_core.home import safe_name
 from biotl_core.wording import say_count
+from widgets.findings_view import undone_repairs
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
 from widgets.navigation import open_page
@@ -44,7 +45,7 @@ def draw_saving(
         "file": str(find_table(table_id)),
         "reading": reading_options(reading),
         "repairs": sorted(repairs),
-        "repair": not _undone(cleaned, repairs),
+        "repair": not undone_repairs(cleaned.findings, repairs),
         "choices": choices(store),
     }
     try:
@@ -64,15 +65,10 @@ def draw_saving(
 
 def _draw_what_is_undone(cleaned: Cleaned, repairs: Collection[str]) -> None:
     n_lost = int(cleaned.changes["why"].str.endswith("not repaired").sum())
-    if n_lost and _undone(cleaned, repairs):
+    if n_lost and undone_repairs(cleaned.findings, repairs):
         st.caption(
             f"{say_count(n_lost, 'row')} will be left out as things stand, which the safe repairs above would save."
         )
-
-
-def _undone(cleaned: Cleaned, repairs: Collection[str]) -> list[str]:
-    """The safe repairs that would change something and were not made."""
-    return [name for name in cleaned.findings.repairs if name in SAFE_REPAIRS and name not in repairs]
 
 
 def default_name(table_id: str) -> str:

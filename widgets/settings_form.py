@@ -39,6 +39,7 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
         "attention": ("Attention layers", "Fewer weights, usually enough."),
         "all": ("All linear layers", "More weights, can learn more."),
     },
+    "device": {"auto": ("Automatic", "The graphics card where there is one, else the processor.")},
     "precision": {
         "auto": ("Automatic", "Half precision where the machine has it."),
         "float32": ("Single (32 bit)", "The most exact."),
@@ -77,7 +78,7 @@ def draw_more_settings(settings: TrainingSettings, task: Task, devices: Collecti
     n_changed = len(changed_settings(settings, task, [name for group in GROUPS.values() for name in group]))
     label = f"More settings ({n_changed} changed)" if n_changed else "More settings"
     with st.expander(label, icon=":material/tune:", key="more-settings"):
-        with st.grid("auto", min_column_width=190, gap="medium"):
+        with st.grid("auto", min_column_width=160, gap="medium"):
             for group, names in GROUPS.items():
                 relevant = [name for name in names if is_relevant(name, settings, task, devices)]
                 if relevant:
