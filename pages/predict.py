@@ -27,5 +27,5 @@ if st.button("Predict", type="primary", icon=":material/online_prediction:"):
         else:
             open_prediction(folder)
 draw_chosen_prediction(prediction)
-options = {"run": run.folder, "data": brought[1] if brought else "NEW.fasta", "output": "predictions.csv"}
-draw_shell_command(shell_command("predict", options))
+data = brought[1] if brought and not brought[1].startswith("pasted") else "NEW.fasta"
+draw_shell_command(shell_command("predict", {"run": run.folder, "data": data, "output": "predictions.csv"}))

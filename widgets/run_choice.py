@@ -32,7 +32,7 @@ def choose_finished_run(prediction: Path | None = None) -> RunSummary:
     run = finished[names.index(chosen)]
     st.session_state["run"] = st.query_params["run"] = run.name
     if (result := read_result(run.folder)) is not None:
-        sentence, link = st.columns([6, 1], vertical_alignment="center")
+        sentence, link = st.columns([5, 1.2], vertical_alignment="center")
         sentence.caption(plain(answer_sentence(result)))
         with link:
             link_page("runs", "Look at it", ":material/monitoring:", run=run.name)
