@@ -23,7 +23,7 @@ from biotl_core.data.dataset import Dataset
 from biotl_core.data.new_sequences import check_new_sequences
 from biotl_core.data.raw_table import RawTable, Reading
 from biotl_core.data.reading import guess_reading, read_file
-from biotl_core.data.splitting import SplitSettings, propose_split, split
+from biotl_core.data.splitting import SplitSettings, propose_split, split, split_or_random
 from biotl_core.errors import UserError
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Control, print_progress
@@ -178,7 +178,8 @@ def _create_training(options: argparse.Namespace) -> Path:
     raw, reading = _read(options)
     cleaned = clean(raw, reading, None if options.repair else ())
     split_settings = _split_settings(options, cleaned.dataset)
-    parted = split(cleaned.dataset, split_settings)
+    # Asked for by name, a split that is not possible is a mistake to mend; proposed by us, it is ours to replace.
+    parted = (split if options.split else split_or_random)(cleaned.dataset, split_settings)
     how = asdict(split_settings) | {"kind": parted.kind, "sentence": parted.sentence}
     request = training_request(
         parted.dataset, options.backbone, settings, how, random_twin=options.random_twin

@@ -5,7 +5,7 @@ import pytest
 from biotl_core.data.cleaning import check, clean
 from biotl_core.data.dataset import Dataset
 from biotl_core.data.reading import guess_reading, read_file
-from biotl_core.data.splitting import propose_split, split
+from biotl_core.data.splitting import propose_split, split_or_random
 from biotl_core.errors import UserError
 from tests.malformed_inputs import Malformed, malformed_inputs
 
@@ -23,7 +23,7 @@ def _through_all_steps(item: Malformed) -> Dataset:
     check(raw, reading, max_length=512)
     cleaned = clean(raw, reading)
     assert len(cleaned.dataset.table) + cleaned.n_set_aside == len(raw.table)
-    result = split(cleaned.dataset, propose_split(cleaned.dataset))
+    result = split_or_random(cleaned.dataset, propose_split(cleaned.dataset))
     result.dataset.target_values()
     return result.dataset
 

@@ -1,6 +1,6 @@
 """Train, validation and test: given, random, or so that the test holds what training has not seen the like of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -41,6 +41,10 @@ SPLITS: dict[SplitKind, tuple[str, str]] = {
 DEFAULT_FRACTIONS: Fractions = (0.8, 0.1, 0.1)
 _VALIDATION_SHARE = 0.1
 """Share of training that becomes validation (or test) where the given parts lack it."""
+_LOOKED_AT = 1_000
+"""Rows that are looked at before a split by groups is proposed."""
+_MAX_PROPOSED = 30_000
+"""More sequences than this are grouped only when asked for: it takes minutes."""
 _MIN_WORD_LENGTH = 12
 """Sequences must be longer than this to be grouped by similarity."""
 
@@ -88,18 +92,38 @@ class SplitResult:
 def propose_split(dataset: Dataset) -> SplitSettings:
     """The split that answers the likely question honestly.
 
-    Given parts where there are any. Random for mutants of one protein and for short pieces, where everything is
-    similar; new scaffolds for molecules; unlike the training set for other proteins and DNA.
+    Given parts where there are any. New scaffolds for molecules; unlike the training set for proteins and DNA. Random
+    where a look at some rows shows that they would form one group (mutants of one protein, short pieces, molecules
+    without rings), and for more sequences than can be grouped while one waits.
     """
     if (dataset.table["part"] != "").any():
         return SplitSettings("given")
-    if dataset.modality == "molecule":
-        return SplitSettings("scaffold")
     sequences = dataset.table["sequence"].tolist()
-    if _is_too_alike(sequences):
+    sample = sequences[:: max(1, len(sequences) // _LOOKED_AT)]
+    if dataset.modality == "molecule":
+        return SplitSettings("scaffold" if _forms_groups(cluster_scaffolds(sample)) else "random")
+    if len(sequences) > _MAX_PROPOSED or _is_too_alike(sequences):
         return SplitSettings("random")
     # Unrelated DNA reaches higher identities than unrelated proteins: four letters instead of twenty.
-    return SplitSettings("similarity", identity=0.8 if dataset.modality == "dna" else 0.5)
+    identity = 0.8 if dataset.modality == "dna" else 0.5
+    forms_groups = _forms_groups(cluster_sequences(sample, dataset.modality, identity))
+    return SplitSettings("similarity", identity=identity) if forms_groups else SplitSettings("random")
+
+
+def _forms_groups(groups: np.ndarray) -> bool:
+    """Whether there are several groups and none holds most rows."""
+    return int(groups.max()) >= 2 and int(np.bincount(groups).max()) <= 0.6 * len(groups)
+
+
+def split_or_random(dataset: Dataset, proposed: SplitSettings, control: Control | None = None) -> SplitResult:
+    """Split as proposed; where that is not possible for these data, at random, with the reason among the notes."""
+    try:
+        return split(dataset, proposed, control)
+    except UserError as error:
+        if proposed.kind in ("given", "random"):
+            raise
+        result = split(dataset, replace(proposed, kind="random"), control)
+        return replace(result, notes=(f"Parts at random: {error}", *result.notes))
 
 
 def _is_too_alike(sequences: list[str]) -> bool:
