@@ -68,7 +68,7 @@ except UserError as error:
 dataset = cleaned.dataset
 with answer:
     draw_answer("; ".join(filter(None, (describe_dataset(dataset), describe_left_out(cleaned)))))
-draw_changes(cleaned, safe_name(dataset.source, "table"))
+draw_changes(cleaned, safe_name(dataset.source.split(".")[0], "table"))
 for column, figure, name in zip(
     st.columns(2, gap="medium"), make_figures(table_id, reading, repairs), ("lengths", "targets"), strict=True
 ):

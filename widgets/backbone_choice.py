@@ -70,6 +70,7 @@ def _choose_own(modality: Modality) -> Backbone | None:
         **kept(STORE, "own", ""),
     )
     if not text.strip():
+        st.caption("Name one, and the page goes on.")
         return None
     try:
         backbone = find_backbone(text, modality)
