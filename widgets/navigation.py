@@ -31,8 +31,12 @@ PAGES: dict[str, PageEntry] = {
         PageEntry("train", "Train", ":material/model_training:", "Workflow", "Tune a backbone."),
         PageEntry("runs", "Runs", ":material/monitoring:", "Workflow", "Watch, judge and compare."),
         PageEntry("predict", "Predict", ":material/online_prediction:", "Workflow", "Predict new sequences."),
-        PageEntry("structures", "Structures", ":material/deployed_code:", "Applications", "See values in 3D."),
-        PageEntry("models", "Models", ":material/hub:", "Library", "See which backbones are here, get others."),
+        PageEntry(
+            "structures", "Structures", ":material/deployed_code:", "Applications", "See values in 3D."
+        ),
+        PageEntry(
+            "models", "Models", ":material/hub:", "Library", "See which backbones are here, get others."
+        ),
     )
 }
 """Every page, in the order of the navigation. A new page is one entry here and one file in `pages/`."""
