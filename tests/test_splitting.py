@@ -262,6 +262,8 @@ def test_proposals():
     assert propose_split(_dataset(_families()[0])) == SplitSettings("similarity", identity=0.5)
     assert propose_split(_dataset(_single_mutants())).kind == "random"
     assert propose_split(_dataset(_molecules(), modality="molecule")).kind == "scaffold"
+    chains = ["C" * (i + 1) + "O" for i in range(20)]
+    assert propose_split(_dataset(chains, modality="molecule")).kind == "random"
     assert propose_split(_dataset(["ACGTACGTA", "CCGTACGTT"] * 9, modality="dna")).kind == "random"
 
 

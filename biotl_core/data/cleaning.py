@@ -211,6 +211,10 @@ def _nothing_usable(work: WorkTable) -> UserError:
     if len(whole):
         return UserError(f"{left} of {shown(work.raw.source)} can be used. {whole['message'].iloc[0]}")
     blocks = findings[(findings["severity"] == "blocks") & ~findings["repair"].isin(work.repairs)]
+    if blocks.empty:
+        return UserError(
+            f"{left} of {shown(work.raw.source)} is left after the chosen repairs. Choose fewer of them."
+        )
     commonest = blocks["problem"].value_counts().index[0]
     example = blocks[blocks["problem"] == commonest]
     title = PROBLEMS[commonest].title

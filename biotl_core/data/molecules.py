@@ -91,6 +91,7 @@ def check_molecules(work: WorkTable, control: Control) -> None:
         work.rows = work.rows.assign(key=largest)
 
 
+@lru_cache(maxsize=400_000)
 def scaffold(smiles: str) -> str:
     """The Bemis-Murcko scaffold (rings and what links them) as SMILES; "" for a molecule without rings.
 

@@ -19,6 +19,8 @@ from biotl_core.errors import UserError
 
 _KNOWN, _UNKNOWN = frozenset("R1TY+"), frozenset("uU0FNXx-._")
 MAX_RESIDUE_CLASSES = 50
+_MANY_CLASSES = 10
+"""More classes than this are no classes when most have a single member."""
 
 
 def check_targets(work: WorkTable) -> tuple[str, ...]:
@@ -116,10 +118,12 @@ def _check_classes(work: WorkTable) -> tuple[str, ...]:
     _check_missing(work)
     work.rows = work.rows.assign(target=class_names(work.rows["target"]))
     names = work.rows["target"]
-    if names.nunique() > MAX_CLASSES:
+    n_classes = names.nunique()
+    if n_classes > MAX_CLASSES or n_classes > max(_MANY_CLASSES, len(names) / 2):
         raise UserError(
-            f"Column {shown(work.target_name)} holds {names.nunique():,} different classes; at most {MAX_CLASSES} are "
-            "possible. Choose another target, or numbers as the task (in the shell: --task regression)."
+            f"Column {shown(work.target_name)} holds {n_classes:,} different classes in {len(names):,} rows; at most "
+            f"{MAX_CLASSES}, each with several rows, can be learned. Choose another target, or numbers as the task "
+            "(in the shell: --task regression)."
         )
     counts = names.value_counts()
     commonest = counts.groupby(counts.index.str.casefold()).idxmax()
