@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from biotl_core.data.dataset import Dataset
 from biotl_core.data.examples import EXAMPLES
 from biotl_core.data.saved_datasets import find_dataset, read_changes, read_origin, read_split
+from biotl_core.data.splitting import SplitSettings
 from biotl_core.runs.folder import list_runs, read_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -174,7 +175,8 @@ def test_a_pasted_table_is_read(app):
     assert "30 proteins" in texts(app)
 
 
-def test_where_the_proposed_split_is_not_possible_a_random_one_is_taken_and_said(app):
+def test_where_the_proposed_split_is_not_possible_a_random_one_is_taken_and_said(app, monkeypatch):
+    monkeypatch.setattr("widgets.table_steps.propose_split", lambda dataset: SplitSettings("similarity"))
     rows = [f"MKTAYIAKQRQISFVKSHFSRQ{LETTERS[i]}{'W' * (i % 3)},{i}" for i in range(20)]
     upload(app, "sequence,tm\n" + "\n".join(rows))
     assert not app.info

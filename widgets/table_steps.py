@@ -73,7 +73,7 @@ def refuse_proposal(table_id: str, reading: Reading, repairs: frozenset[str], er
         st.rerun()
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner="Looking for a split that suits")
 def _propose(table_id: str, reading: Reading, repairs: frozenset[str]) -> SplitSettings:
     return propose_split(clean_table(table_id, reading, repairs).dataset)
 
