@@ -16,7 +16,7 @@ sys.path.insert(0, str(DOCS.parent / "tests" / "e2e"))
 from live_app import FLAGS, Visit, find_browser, open_tab, running_server, settle  # noqa: E402
 
 EXAMPLE = "protein_variants"
-STRUCTURE = "three_helix_bundle"
+STRUCTURE = "Three-helix bundle"
 MINUTES_MS = 60_000
 
 
@@ -56,7 +56,8 @@ def main() -> None:
         page.get_by_test_id("stDownloadButton").wait_for(timeout=5 * MINUTES_MS)
         save(page, "predict")
 
-        page.goto(f"{server.url}/structures?structure=example/{STRUCTURE}")
+        page.goto(f"{server.url}/structures")
+        page.get_by_role("button", name=STRUCTURE).click()
         page.locator(".viewer[data-ready='yes']").wait_for()
         save(page, "structures")
         browser.close()
