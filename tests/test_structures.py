@@ -51,7 +51,7 @@ def test_a_helix_is_read_as_what_it_is():
     assert set(structure.residues["secondary_structure"][1:-1]) == {"helix"}
     assert structure.residues["has_backbone"].all()
     assert sum(structure.atom_counts) == structure.n_atoms == HELIX_TEXT.count("ATOM")
-    assert structure.residue_label(4) == "A TYR 5"
+    assert structure.labels[4] == "A TYR 5"
 
 
 def test_a_lone_strand_has_no_partner_and_is_coil():

@@ -1,17 +1,17 @@
 """A structure on the page: the choices beside it, the 3D view, the marked residue, the downloads."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
 
-from biotl_core.errors import UserError
 from biotl_core.home import safe_name
 from biotl_core.plots.structures import plot_along_chain
 from biotl_core.structures.colours import SCHEMES, Colouring, by_values, is_around_zero
 from biotl_core.structures.confidence import CONFIDENCE_TITLES
 from biotl_core.structures.scene import STYLES, Style, scene, stand_alone_page
-from biotl_core.structures.structure import Structure, text_with_values
+from biotl_core.structures.structure import MAX_B_VALUE, Structure, text_with_values
 from biotl_core.structures.values import ResidueValues
 from biotl_core.wording import plain, say_count, say_number
 from widgets.answers import download_table
@@ -175,7 +175,7 @@ def draw_residue(structure: Structure, look: Look, store: str) -> None:
         st.selectbox(
             "Residue",
             rows.index,
-            format_func=structure.residue_label,
+            format_func=structure.labels.to_dict().__getitem__,
             placeholder="Click one in the view",
             **kept(store, "residue", None),
         )
@@ -255,7 +255,8 @@ def draw_downloads(structure: Structure, look: Look, table: pd.DataFrame, store:
             f"{stem}-shown.{structure.format}",
             lambda: structure.text,
         )
-        if numbers is not None and structure.format == "pdb":
+        # The B column of a PDB file has room for six characters; larger values are only in the table.
+        if numbers is not None and structure.format == "pdb" and numbers.values.abs().max() < MAX_B_VALUE:
             _download(
                 "Structure with the values in its B column",
                 f"{stem}-values.pdb",
@@ -273,10 +274,7 @@ def _as_page(structure: Structure, look: Look, selected: int | None) -> str:
     return stand_alone_page(drawn, f"Coloured by {look.colouring.title}. Drawn by BioTL with 3Dmol.js.")
 
 
-def _download(label: str, file_name: str, make) -> None:
-    try:
-        st.download_button(
-            label, make, file_name, icon=":material/download:", on_click="ignore", key=f"download-{file_name}"
-        )
-    except UserError as error:
-        st.caption(plain(error))
+def _download(label: str, file_name: str, make: Callable[[], str]) -> None:
+    st.download_button(
+        label, make, file_name, icon=":material/download:", on_click="ignore", key=f"download-{file_name}"
+    )

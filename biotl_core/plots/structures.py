@@ -33,7 +33,7 @@ def plot_along_chain(
     """
     rows = structure.chain(chain)
     place = np.arange(1, len(rows) + 1, dtype=float)
-    labels = np.array([structure.residue_label(row) for row in rows.index], dtype=object)
+    labels = structure.labels.loc[rows.index].to_numpy(object)
     heights = values.loc[rows.index].to_numpy(float)
     figure = new_figure(
         240, f"Residue of chain {shown(chain)}", shown(title), say_count(len(rows), "residue")

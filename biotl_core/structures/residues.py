@@ -24,13 +24,13 @@ RESIDUE_COLUMNS = (
     "n_atoms",
 )
 
-_STANDARD = {
+STANDARD = {
     "ALA": "A", "ARG": "R", "ASN": "N", "ASP": "D", "CYS": "C", "GLN": "Q", "GLU": "E", "GLY": "G",
     "HIS": "H", "ILE": "I", "LEU": "L", "LYS": "K", "MET": "M", "PHE": "F", "PRO": "P", "SER": "S",
     "THR": "T", "TRP": "W", "TYR": "Y", "VAL": "V",
 }  # fmt: skip
 # How simulation programs write protonation states; the Chemical Component Dictionary does not know them.
-_FORCE_FIELD = {
+FORCE_FIELD = {
     "HID": "H", "HIE": "H", "HIP": "H", "HSD": "H", "HSE": "H", "HSP": "H", "CYX": "C", "CYM": "C",
     "ASH": "D", "GLH": "E", "LYN": "K", "ARN": "R",
 }  # fmt: skip
@@ -44,7 +44,7 @@ def one_letter(name: str) -> str:
     >>> one_letter("TRP"), one_letter("MSE"), one_letter("HIE"), one_letter("DG"), one_letter("UNK")
     ('W', 'M', 'H', 'G', 'X')
     """
-    for table in (_STANDARD, _FORCE_FIELD, _NUCLEOTIDES):
+    for table in (STANDARD, FORCE_FIELD, _NUCLEOTIDES):
         if name in table:
             return table[name]
     from biotite.structure.info import one_letter_code
@@ -70,7 +70,7 @@ def classify(atoms: "AtomArray") -> np.ndarray:
     lengths = np.diff(starts)
     alpha = (atoms.atom_name == "CA") & (atoms.element != "CA")
     has_alpha = np.repeat(np.add.reduceat(alpha, starts[:-1]) > 0, lengths)
-    known = filter_amino_acids(atoms) | np.isin(atoms.res_name, list(_FORCE_FIELD))
+    known = filter_amino_acids(atoms) | np.isin(atoms.res_name, list(FORCE_FIELD))
     protein = (known & (has_alpha | ~atoms.hetero)) | (has_alpha & ~atoms.hetero)
     kinds = np.full(len(atoms), "ligand", dtype="U8")
     kinds[filter_nucleotides(atoms) | np.isin(atoms.res_name, list(_NUCLEOTIDES))] = "nucleic"

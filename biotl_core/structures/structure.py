@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +23,8 @@ Detail = Literal["all atoms", "backbone", "trace"]
 
 MAX_DRAWN_ATOMS = 30_000
 """Above this many atoms only the backbone goes to the viewer, and if that is too much, one atom a residue."""
+MAX_B_VALUE = 999
+"""Values from here on do not fit the B column of a PDB file."""
 _BACKBONE = (
     "N",
     "CA",
@@ -94,10 +97,11 @@ class Structure:
         """One letter a resolved residue of a chain, `X` where unknown; what is not resolved is left out."""
         return "".join(self.chain(chain)["letter"])
 
-    def residue_label(self, row: int) -> str:
-        """How a residue is called: chain, three-letter name, number with insertion code."""
-        residue = self.residues.loc[row]
-        return f"{residue['chain']} {residue['name']} {residue['number']}{residue['insertion']}"
+    @cached_property
+    def labels(self) -> pd.Series:
+        """How each residue is called, indexed like `residues`: chain, name, number with insertion code."""
+        table = self.residues
+        return table["chain"] + " " + table["name"] + " " + table["number"].astype(str) + table["insertion"]
 
     def traced_chains(self) -> tuple[str, ...]:
         """Chains of which most residues lack backbone atoms: only a trace can be drawn."""
@@ -207,9 +211,7 @@ def _tell(parsed, atoms, kinds, is_hydrogen, n_alternates: int, renamed: str) ->
     if n_waters := len(np.unique(atoms.res_id[kinds == "water"])):
         notes.append(f"Water ({say_count(n_waters, 'molecule')}) is not drawn.")
     names = np.unique(atoms.res_name[kinds == "protein"])
-    modified = [
-        n for n in names if n not in residue_tables._STANDARD and n not in residue_tables._FORCE_FIELD
-    ]
+    modified = [n for n in names if n not in residue_tables.STANDARD and n not in residue_tables.FORCE_FIELD]
     if modified:
         letters = ", ".join(f"{name} as {residue_tables.one_letter(name)}" for name in modified[:6])
         notes.append(f"Modified residues are read as their parents: {letters}.")
@@ -300,7 +302,7 @@ def text_with_values(structure: Structure, values: Mapping[int, float]) -> str:
     if structure.format != "pdb":
         raise UserError(f"{structure.name} is too large for the PDB format. Download the mmCIF file instead.")
     numbers = np.array([values.get(row, np.nan) for row in structure.residues.index], dtype=float)
-    if np.nanmax(np.abs(numbers), initial=0) >= 999:
+    if np.nanmax(np.abs(numbers), initial=0) >= MAX_B_VALUE:
         raise UserError("The B column of a PDB file holds numbers up to 999. Scale the values down first.")
     per_atom = np.repeat(np.nan_to_num(numbers), structure.atom_counts)
     lines, atom = [], 0
