@@ -348,6 +348,22 @@ def test_a_validation_column_beside_the_parts():
     assert (reading.part_column, reading.validation_column) == ("set", "validation")
 
 
+def test_a_column_with_another_meaning_is_the_target_only_when_nothing_else_can_be():
+    families = ["PF1", "PF2", "PF3", "PF4"] * 10
+    reading = guess_reading(_raw(id=[f"x{i}" for i in range(40)], sequence=_many(), family=families))
+    assert (reading.target_columns, reading.task_name) == (("family",), "classification")
+    assert any("Nothing but column *family*" in note for note in reading.notes)
+    reading = guess_reading(_raw(sequence=_many(), family=families, tm=NUMBERS))
+    assert reading.target_columns == ("tm",)
+
+
+def test_rows_are_named_by_what_is_called_so():
+    named = {"Compound ID": [f"x{i}" for i in range(40)], "sequence": _many(), "tm": NUMBERS}
+    assert guess_reading(_raw(**named)).name_column == "Compound ID"
+    assert guess_reading(_raw(**named, variant=[f"A{i}C" for i in range(40)])).name_column == "variant"
+    assert guess_reading(_raw(sequence=_many(), tm=NUMBERS, id=["same"] * 40)).name_column is None
+
+
 def test_name_ranks():
     assert (
         target_rank("target") > target_rank("y") > target_rank("DMS_score") > target_rank("DMS_score_bin") > 0

@@ -42,6 +42,19 @@ _ASIDE_WORDS = {
 }  # fmt: skip
 _WILD_TYPE_WORDS = {"wt", "wildtype", "wild", "reference", "ref", "parent", "template", "germline"}
 
+_ROW_NAMES = (
+    "name",
+    "id",
+    "seq_id",
+    "protein_id",
+    "entry",
+    "accession",
+    "uniprot",
+    "variant",
+    "mutant",
+    "mutation",
+)
+
 
 def name_words(name: str) -> set[str]:
     """The words of a column name, lower case; counting digits at the end of a word are dropped.
@@ -107,3 +120,17 @@ def is_set_aside_name(name: str) -> bool:
     )
     # Blank headers were named "column 3"; the first of them is a row number in most files.
     return target_rank(name) == 0 and (bool(words & _ASIDE_WORDS) or is_model or words in ({"n"}, {"x"}))
+
+
+def name_rank(name: str) -> int:
+    """How surely a column of this name names the rows: larger is surer, 0 where nothing speaks for it.
+
+    >>> name_rank("name") > name_rank("id") > name_rank("variant") > name_rank("Compound ID") > 0
+    True
+    >>> name_rank("fitness")
+    0
+    """
+    plain = _plain(name)
+    if plain in _ROW_NAMES:
+        return 2 + len(_ROW_NAMES) - _ROW_NAMES.index(plain)
+    return 1 if name_words(name) & {"id", "name", "accession", "entry", "identifier", "chemblid"} else 0

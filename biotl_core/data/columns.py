@@ -1,101 +1,18 @@
 """Which column is the sequence, which the target, which the parts: guessed from names and content, and said aloud."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
-import pandas as pd
-
-from biotl_core.data.alphabets import ALPHABETS, SMILES_PATTERN, guess_modality, modality_shares
-from biotl_core.data.column_names import is_set_aside_name, name_words, sequence_rank, target_rank
+from biotl_core.data.alphabets import ALPHABETS, guess_modality, modality_shares
+from biotl_core.data.column_names import is_set_aside_name, name_rank, name_words, sequence_rank, target_rank
+from biotl_core.data.column_table import Column, ColumnTable
 from biotl_core.data.dataset import Modality
 from biotl_core.data.parts import PART_NAMES, holds_parts
 from biotl_core.data.quoting import listed, shown
 from biotl_core.data.raw_table import RawTable, Reading
-from biotl_core.data.targets import (
-    MISSING_WORDS,
-    is_yes_no,
-    label_lengths,
-    looks_like_numbers,
-    number_counts,
-    parse_numbers,
-)
+from biotl_core.data.target_columns import check_targets, check_task, guess_targets, guess_task
 from biotl_core.data.tasks import TASKS, TaskName
 from biotl_core.errors import UserError
-
-_SAMPLE = 4_000
-"""Rows that are looked at for guessing, evenly spread over the table."""
-_RESIDUE_SAMPLE = 500
-"""Rows that are looked at for targets per residue."""
-_NAME_COLUMNS = (
-    "name",
-    "id",
-    "seq_id",
-    "protein_id",
-    "entry",
-    "accession",
-    "uniprot",
-    "variant",
-    "mutant",
-    "mutation",
-    "compound_id",
-    "mol_id",
-    "identifier",
-    "gene",
-    "compound",
-)
-MAX_CLASSES = 200
-
-
-@dataclass(frozen=True)
-class _Column:
-    """One column, looked at through a sample of its rows."""
-
-    name: str
-    sample: pd.Series
-    """The values of the sampled rows, with blanks."""
-
-    @cached_property
-    def values(self) -> pd.Series:
-        """The values of the sample that are there."""
-        return self.sample[~self.sample.str.lower().isin(MISSING_WORDS)]
-
-    @cached_property
-    def n_distinct(self) -> int:
-        return self.values.nunique()
-
-    @cached_property
-    def is_sequence_like(self) -> bool:
-        """Mostly words of letters, or SMILES, many of them different."""
-        values = self.sample[self.sample != ""]
-        if len(values) == 0 or (len(values) > 3 and values.nunique() < max(2, 0.05 * len(values))):
-            return False
-        shares = modality_shares(values)
-        long_enough = values.str.len().median() >= 4 or values.str.fullmatch(SMILES_PATTERN).mean() > 0.9
-        has_upper = values.str.contains("[A-Z]", regex=True).mean() > 0.5 or shares["dna"] > 0.9
-        return max(shares["protein"], shares["molecule"]) > 0.6 and bool(long_enough and has_upper)
-
-
-class _Table:
-    """The columns of a raw table, with a sample of its rows."""
-
-    def __init__(self, raw: RawTable) -> None:
-        self.raw = raw
-        step = max(1, len(raw.table) // _SAMPLE)
-        rows = raw.table.iloc[::step]
-        self.columns = {str(name): _Column(str(name), rows[name]) for name in raw.table.columns}
-
-    def find(self, name: str, what: str) -> str:
-        """The column of that name (upper and lower case alike); UserError that lists the columns."""
-        if name in self.columns:
-            return name
-        same = [column for column in self.columns if column.lower() == name.strip().lower()]
-        if len(same) == 1:
-            return same[0]
-        raise UserError(
-            f"There is no column {shown(name)} for the {what}; the columns are {listed(self.columns)}. "
-            "Choose one of these."
-        )
 
 
 def guess_reading(
@@ -113,7 +30,7 @@ def guess_reading(
     Raises:
         UserError: when a named column is not there, or several columns fit equally well (they are listed).
     """
-    table = _Table(raw)
+    table = ColumnTable(raw)
     notes: list[str] = []
     sequence_column = table.find(sequence, "sequences") if sequence else _guess_sequence(table, notes)
     modality = modality or _guess_modality(table.columns[sequence_column])
@@ -122,11 +39,11 @@ def guess_reading(
     if targets is not None:
         names = [targets] if isinstance(targets, str) else list(targets)
         target_columns = tuple(table.find(target, "target") for target in names)
-        _check_targets(target_columns, sequence_column)
+        check_targets(target_columns, sequence_column)
     else:
-        target_columns = _guess_targets(table, used, sequence_column, modality, notes)
+        target_columns = guess_targets(table, used, sequence_column, notes)
     task_name = (
-        _check_task(task, target_columns, notes)
+        check_task(task, target_columns, notes)
         if task
         else guess_task(table, target_columns, sequence_column, notes)
     )
@@ -144,7 +61,7 @@ def guess_reading(
     )
 
 
-def _guess_modality(column: _Column) -> Modality:
+def _guess_modality(column: Column) -> Modality:
     """By the letters; a column called SMILES may also hold nothing but chains that could be peptides (CCO, CCN)."""
     if "smiles" in name_words(column.name) and modality_shares(column.sample)["molecule"] > 0.5:
         return "molecule"
@@ -155,12 +72,12 @@ def guess_sequences(
     raw: RawTable, *, sequence: str | None = None, name: str | None = None
 ) -> tuple[str, str | None]:
     """The sequence column and the name column (None without one) of a table that needs no target."""
-    table = _Table(raw)
+    table = ColumnTable(raw)
     column = table.find(sequence, "sequences") if sequence else _guess_sequence(table, [])
     return column, table.find(name, "names") if name else _guess_name(table, {column})
 
 
-def _guess_sequence(table: _Table, notes: list[str]) -> str:
+def _guess_sequence(table: ColumnTable, notes: list[str]) -> str:
     ranks = {name: sequence_rank(name) for name in table.columns}
     likely = [name for name, column in table.columns.items() if column.is_sequence_like]
     named = [name for name in likely if ranks[name] > 0]
@@ -190,7 +107,7 @@ def _guess_sequence(table: _Table, notes: list[str]) -> str:
     )
 
 
-def _most_varied(table: _Table, names: list[str]) -> list[str]:
+def _most_varied(table: ColumnTable, names: list[str]) -> list[str]:
     """Of several columns of letters the one with the longest values, when it is much longer than the others."""
     if len(names) < 2:
         return names
@@ -200,7 +117,7 @@ def _most_varied(table: _Table, names: list[str]) -> list[str]:
     return [longest] if lengths[longest] > 3 * max(others) else names
 
 
-def _guess_part(table: _Table, part: str | None, notes: list[str]) -> tuple[str | None, tuple[str, ...]]:
+def _guess_part(table: ColumnTable, part: str | None, notes: list[str]) -> tuple[str | None, tuple[str, ...]]:
     if part:
         column = table.find(part, "parts")
         if not holds_parts(table.raw.table[column], at_least=0.01):
@@ -226,7 +143,7 @@ def _guess_part(table: _Table, part: str | None, notes: list[str]) -> tuple[str 
     return None, tuple(found)
 
 
-def _guess_validation(table: _Table, part_column: str | None, notes: list[str]) -> str | None:
+def _guess_validation(table: ColumnTable, part_column: str | None, notes: list[str]) -> str | None:
     """A true/false column called validation beside parts without validation rows (the files of FLIP)."""
     name = next(
         (name for name in table.columns if name.lower() in ("validation", "is_validation", "valid")), None
@@ -240,138 +157,10 @@ def _guess_validation(table: _Table, part_column: str | None, notes: list[str]) 
     return None
 
 
-def _guess_targets(
-    table: _Table, used: set[str | None], sequence_column: str, modality: Modality, notes: list[str]
-) -> tuple[str, ...]:
-    free = {name: column for name, column in table.columns.items() if name not in used and len(column.values)}
-    candidates = {name: target_rank(name) for name, column in free.items() if not is_set_aside_name(name)}
-    plausible = {
-        n: rank for n, rank in candidates.items() if rank > 0 or _is_plausible(table, n, sequence_column)
-    }
-    if not plausible:
-        others = [name for name in free if not (table.columns[name].is_sequence_like and sequence_rank(name))]
-        hint = f"the other columns are {listed(others)}" if others else "there is no other column with values"
-        raise UserError(
-            f"{shown(table.raw.source)}: no column beside the sequences looks like a target; {hint}. "
-            "Add a column with what was measured, or name it (in the shell: --target NAME)."
-        )
-    best_rank = max(plausible.values())
-    best = [name for name, rank in plausible.items() if rank == best_rank]
-    if len(best) > 1 and all(is_yes_no(table.columns[name].values) for name in best):
-        notes.append(f"{len(best)} yes/no columns are taken as labels: {listed(best)}.")
-        return tuple(best)
-    if len(best) > 1:
-        raise UserError(
-            f"{shown(table.raw.source)}: several columns may be the target: {listed(best)}. "
-            "Name one of them (in the shell: --target NAME)."
-        )
-    others = [name for name in plausible if name != best[0]]
-    notes.append(f"Target: column *{best[0]}*" + (f" (not {listed(others, most=5)})." if others else "."))
-    return (best[0],)
-
-
-def _is_plausible(table: _Table, name: str, sequence_column: str) -> bool:
-    """Whether the content of a column could be a target: numbers, few classes, or one value a residue."""
-    column = table.columns[name]
-    if column.is_sequence_like and _residue_task(table, name, sequence_column) is None:
-        return False
-    numbers = looks_like_numbers(column.values)
-    is_index = numbers and column.n_distinct == len(column.values) and _counts_up(column.values)
-    few = 2 <= column.n_distinct <= max(2, min(MAX_CLASSES, len(column.values) // 3))
-    return (numbers and not is_index) or few or _residue_task(table, name, sequence_column) is not None
-
-
-def _counts_up(values: pd.Series) -> bool:
-    numbers = parse_numbers(values)
-    return (
-        bool((numbers.diff().iloc[1:] == numbers.diff().iloc[1:].median()).all())
-        if len(numbers) > 2
-        else False
-    )
-
-
-def _check_targets(target_columns: tuple[str, ...], sequence_column: str) -> None:
-    if not target_columns or len(set(target_columns)) < len(target_columns):
-        raise UserError("Name at least one target column, each only once.")
-    if sequence_column in target_columns:
-        raise UserError(
-            f"Column {shown(sequence_column)} cannot be both the sequence and the target. Choose another."
-        )
-
-
-def _check_task(task: TaskName, target_columns: tuple[str, ...], notes: list[str]) -> TaskName:
-    if task not in TASKS:
-        raise UserError(
-            f"There is no task {shown(task)}; the tasks are {', '.join(TASKS)}. Choose one of these."
-        )
-    if len(target_columns) > 1 and task != "multilabel":
-        raise UserError(
-            f"{len(target_columns)} target columns fit only several yes/no labels (multilabel), not {task}. "
-            "Name a single target column."
-        )
-    return task
-
-
-def guess_task(
-    table: _Table, target_columns: tuple[str, ...], sequence_column: str, notes: list[str]
-) -> TaskName:
-    """The kind of target, from its values."""
-    if len(target_columns) > 1:
-        wrong = [name for name in target_columns if not is_yes_no(table.columns[name].values)]
-        if wrong:
-            raise UserError(
-                f"Several target columns must all hold yes/no labels (1 and 0); {listed(wrong, most=3)} do not. "
-                "Name a single target column."
-            )
-        return "multilabel"
-    name = target_columns[0]
-    residue_task = _residue_task(table, name, sequence_column)
-    if residue_task:
-        return residue_task
-    column = table.columns[name]
-    if not looks_like_numbers(column.values):
-        return "regression" if _is_mostly_unreadable(column) else "classification"
-    numbers = parse_numbers(column.values).dropna()
-    distinct = sorted(numbers.unique())
-    are_whole = bool(distinct) and all(float(value).is_integer() for value in distinct[:50])
-    is_class_name = bool(
-        name_words(name) & {"label", "labels", "class", "classes", "category", "type", "stage", "group"}
-    )
-    are_classes = are_whole and (
-        len(distinct) == 2
-        or (len(distinct) <= 10 and distinct[0] in (0, 1) and _is_run(distinct) and is_class_name)
-    )
-    if are_classes:
-        notes.append(f"Column *{name}* holds {len(distinct)} whole numbers, taken as classes.")
-    return "classification" if are_classes else "regression"
-
-
-def _is_run(distinct: list[float]) -> bool:
-    return distinct == [distinct[0] + i for i in range(len(distinct))]
-
-
-def _is_mostly_unreadable(column: _Column) -> bool:
-    """A target of mostly different texts is no class; as a number its rows are told one by one."""
-    return column.n_distinct > max(2, len(column.values) / 2)
-
-
-def _residue_task(table: _Table, name: str, sequence_column: str) -> TaskName | None:
-    """Whether a column gives one class or one number for each residue: as many as the sequence has letters."""
-    sequences = table.columns[sequence_column].sample
-    values = table.columns[name].sample
-    is_there = (sequences != "") & (values != "")
-    sequences, values = sequences[is_there].head(_RESIDUE_SAMPLE), values[is_there].head(_RESIDUE_SAMPLE)
-    sequences, values = sequences.str.replace(r"\s", "", regex=True), values
-    if len(values) == 0 or sequences.str.len().median() < 6:
-        return None
-    lengths = sequences.str.rstrip("*").str.len()
-    if ((label_lengths(values) == lengths) & (values != sequences)).mean() > 0.5:
-        return "residue_classification"
-    return "residue_regression" if (number_counts(values) == lengths).mean() > 0.5 else None
-
-
-def _guess_name(table: _Table, used: set[str | None]) -> str | None:
-    for name in (n for wanted in _NAME_COLUMNS for n in table.columns if n.strip().lower() == wanted):
+def _guess_name(table: ColumnTable, used: set[str | None]) -> str | None:
+    """The column that names the rows: called so, and nearly every value another."""
+    ranked = sorted((name for name in table.columns if name_rank(name)), key=name_rank, reverse=True)
+    for name in ranked:
         column = table.columns[name]
         if name not in used and column.n_distinct > 0.5 * len(column.sample):
             return name
@@ -379,7 +168,7 @@ def _guess_name(table: _Table, used: set[str | None]) -> str | None:
 
 
 def _guess_mask(
-    table: _Table, task_name: TaskName, used: set[str | None], sequence_column: str, notes: list[str]
+    table: ColumnTable, task_name: TaskName, used: set[str | None], sequence_column: str, notes: list[str]
 ) -> str | None:
     if not TASKS[task_name].is_per_residue:
         return None

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from biotl_core.data.columns import MAX_CLASSES
 from biotl_core.data.quoting import listed, shown
 from biotl_core.data.targets import (
+    MAX_CLASSES,
     MISSING_WORDS,
     class_names,
     parse_numbers,

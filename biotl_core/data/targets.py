@@ -5,6 +5,8 @@ import pandas as pd
 
 MISSING_WORDS = frozenset({"", "na", "nan", "n/a", "#n/a", "<na>", "null"})
 """Lower-case texts that say that nothing was measured."""
+MAX_CLASSES = 200
+"""More different texts than this are no classes."""
 _YES = {"1", "1.0", "true", "t", "yes", "y", "active", "positive", "pos", "+"}
 _NO = {"0", "0.0", "false", "f", "no", "n", "inactive", "negative", "neg", "-"}
 
