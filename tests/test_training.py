@@ -173,7 +173,11 @@ def test_plain_gradient_descent_takes_one_step_a_pass(folder, tmp_path):
     settings = TrainingSettings(method="frozen", optimizer="gradient_descent", epochs=3, patience=0)
     steps = []
     fit(folder, make_dataset(), settings, tmp_path / "c", Control(report=lambda *a: steps.append(a)))
-    assert [(done, total) for stage, done, total in steps if stage.startswith("Learning")] == [(0, 3), (1, 3), (2, 3)]
+    assert [(done, total) for stage, done, total in steps if stage.startswith("Learning")] == [
+        (0, 3),
+        (1, 3),
+        (2, 3),
+    ]
 
 
 def test_training_stops_when_validation_no_longer_improves(folder, tmp_path):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import streamlit as st
-from biotl_core.data.examples import EXAMPLES
 
+from biotl_core.data.examples import EXAMPLES
 from biotl_core.data.raw_table import RawTable
 from biotl_core.data.saved_datasets import find_dataset, list_datasets, read_origin
 from biotl_core.errors import UserError

@@ -111,5 +111,10 @@ class Dataset:
         if TASKS[about["task"]].name in ("multilabel", "residue_regression"):
             table["target"] = [list(map(float, target)) for target in table["target"]]
         return cls(
-            table, about["modality"], about["task"], tuple(about["classes"]), about["source"], about["target_name"]
+            table,
+            about["modality"],
+            about["task"],
+            tuple(about["classes"]),
+            about["source"],
+            about["target_name"],
         )

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-TaskName = Literal["regression", "classification", "multilabel", "residue_classification", "residue_regression"]
+TaskName = Literal[
+    "regression", "classification", "multilabel", "residue_classification", "residue_regression"
+]
 
 UNKNOWN_RESIDUE = "?"
 """The mark of a residue without a known class in a `residue_classification` target."""
