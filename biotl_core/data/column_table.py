@@ -37,7 +37,9 @@ class Column:
     def is_sequence_like(self) -> bool:
         """Mostly words of letters, or SMILES, many of them different."""
         values = self.sample[self.sample != ""]
-        if len(values) == 0 or (len(values) > 3 and values.nunique() < max(2, 0.1 * len(values))):
+        # Few different values are classes ("PF1" could be a SMILES); long ones may be replicates of few sequences.
+        least_distinct = 0.34 if len(values) and values.str.len().median() < 12 else 0.05
+        if len(values) == 0 or (len(values) > 3 and values.nunique() < max(2, least_distinct * len(values))):
             return False
         shares = modality_shares(values)
         long_enough = values.str.len().median() >= 4 or values.str.fullmatch(SMILES_PATTERN).mean() > 0.9

@@ -163,6 +163,7 @@ def read_parquet(data: bytes, source: str) -> tuple[pd.DataFrame, tuple[str, ...
     notes: list[str] = []
     try:
         arrow = pq.read_table(io.BytesIO(data))
+        arrow.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, NotImplementedError, KeyError) as error:
         raise UserError(
             f"{shown(source)} is a damaged or incomplete Parquet file. Save or copy it again."

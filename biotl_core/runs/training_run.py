@@ -1,9 +1,7 @@
 """The work of a training run, from its folder: load, embed, fine-tune, judge, save, and check what was saved."""
 
-import platform
 import time
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +86,7 @@ def train_here(
         "reload_difference": difference,
         "map_explained": _write_map(model, dataset, weights_folder, folder, control),
         "dataset_hash": config.get("dataset_hash"),
-        "versions": versions(),
+        "versions": config.get("versions", {}),
         "seconds": round(time.monotonic() - began, 2),
         "notes": _notes(dataset, model),
     }
@@ -331,9 +329,3 @@ def train_together(folder: Path, control: Control) -> str:
     return train_here(
         folder, config, dataset, TrainingSettings(**config["settings"]).resolved(dataset.task), control
     )
-
-
-def versions() -> dict[str, str]:
-    """What the run was made with, for its report."""
-    packages = ("torch", "transformers", "peft", "accelerate", "scikit-learn", "numpy", "pandas", "rdkit")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
