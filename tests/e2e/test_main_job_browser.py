@@ -39,7 +39,7 @@ def test_gb1_from_upload_to_predictions(page, server, visit, shared_data):
     finished.wait_for(timeout=TRAINING_MS)
     page.reload()
     finished.wait_for()
-    expect(page.get_by_text("Spearman").first).to_be_visible()
+    expect(page.get_by_test_id("stMain")).to_contain_text("on 5,743 test proteins")
     settle(page)
 
     finished.click()
