@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import Field, fields
 from typing import Any, NoReturn, get_args
 
-from biotl_core import verbs
 from biotl_core.data.tasks import TASKS
 from biotl_core.errors import UserError
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
+from biotl_core.verbs import workflow
+from biotl_core.verbs.answering import add_json
 
 USER_ERROR, STOPPED = 2, 3
 _MODALITIES = ("protein", "dna", "molecule")
@@ -59,16 +60,16 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_backbones(all_verbs: Any) -> None:
     verb = all_verbs.add_parser("backbones", help="what is embedded, on this machine, or needs a download")
     verb.add_argument("--modality", choices=_MODALITIES)
-    _add_json(verb)
-    verb.set_defaults(do=verbs.do_backbones)
+    add_json(verb)
+    verb.set_defaults(do=workflow.do_backbones)
 
 
 def _add_check(all_verbs: Any) -> None:
     verb = all_verbs.add_parser("check", help="findings by row, and their repairs")
     _add_reading(verb)
     verb.add_argument("--repair", metavar="OUT.csv", help="write the table as it is after all safe repairs")
-    _add_json(verb)
-    verb.set_defaults(do=verbs.do_check)
+    add_json(verb)
+    verb.set_defaults(do=workflow.do_check)
 
 
 def _add_train(all_verbs: Any) -> None:
@@ -93,8 +94,8 @@ def _add_train(all_verbs: Any) -> None:
     settings = verb.add_argument_group("settings")
     for setting in fields(TrainingSettings):
         _add_setting(settings, setting)
-    _add_json(verb)
-    verb.set_defaults(do=verbs.do_train)
+    add_json(verb)
+    verb.set_defaults(do=workflow.do_train)
 
 
 def _add_predict(all_verbs: Any) -> None:
@@ -104,8 +105,8 @@ def _add_predict(all_verbs: Any) -> None:
     verb.add_argument("-o", "--output", metavar="OUT.csv", required=True)
     verb.add_argument("--sequence", metavar="COLUMN")
     verb.add_argument("--name-column", metavar="COLUMN")
-    _add_json(verb)
-    verb.set_defaults(do=verbs.do_predict)
+    add_json(verb)
+    verb.set_defaults(do=workflow.do_predict)
 
 
 def _add_embed(all_verbs: Any) -> None:
@@ -119,8 +120,8 @@ def _add_embed(all_verbs: Any) -> None:
     verb.add_argument("--shard", metavar="I/N", help="only every N-th sequence, beginning with the I-th")
     verb.add_argument("--sequence", metavar="COLUMN")
     verb.add_argument("--name-column", metavar="COLUMN")
-    _add_json(verb)
-    verb.set_defaults(do=verbs.do_embed)
+    add_json(verb)
+    verb.set_defaults(do=workflow.do_embed)
 
 
 def _add_reading(verb: argparse.ArgumentParser, data_needed: bool = True) -> None:
@@ -133,11 +134,6 @@ def _add_reading(verb: argparse.ArgumentParser, data_needed: bool = True) -> Non
     verb.add_argument("--part", metavar="COLUMN", help="column that says train, validation or test")
     verb.add_argument("--modality", choices=_MODALITIES)
     verb.add_argument("--task", choices=tuple(TASKS))
-
-
-def _add_json(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    verb.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
 def _add_setting(group: Any, setting: Field) -> None:

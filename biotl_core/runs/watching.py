@@ -18,7 +18,7 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LOOK_SECONDS = 0.2
 _WRITE_SECONDS = 0.5
 _STOP_LOOK_SECONDS = 0.1
-_PATIENCE_SECONDS = 2.0
+_PATIENCE_SECONDS = 1.5
 """How long the work may take to end by itself once Stop was asked for."""
 _MEMORY_SECONDS = 10.0
 """The speed shown is that of about the last ten seconds."""

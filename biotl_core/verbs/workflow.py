@@ -1,13 +1,10 @@
-"""What each verb of the shell does: read the options, call the core, print the answer."""
+"""The verbs of the workflow: read the options, call the core, print the answer."""
 
 import argparse
-import json
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
 
 from biotl_core.answers import (
     check_answer,
@@ -27,22 +24,19 @@ from biotl_core.data.splitting import SplitSettings, propose_split, split, split
 from biotl_core.errors import UserError
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Control, print_progress
-from biotl_core.runs.folder import create_run, find_run, launch, read_config, read_result, resume_run
-from biotl_core.runs.following import follow_run
-from biotl_core.runs.json_files import to_plain
+from biotl_core.runs.folder import create_run, launch, read_config, read_result, resume_run
 from biotl_core.runs.predictions import start_prediction
 from biotl_core.runs.request import training_request
 from biotl_core.runs.status import read_status
+from biotl_core.verbs.answering import finished_run, follow, named_run, print_json, tell, writable
 from biotl_core.wording import say_count
-
-_EXIT_STATUS = {"finished": 0, "failed": 1, "stopped": 3}
 
 
 def do_backbones(options: argparse.Namespace) -> int:
     """List the catalogue by modality."""
     found = [(backbone, backbone_state(backbone)) for backbone in list_backbones(options.modality)]
     if options.json:
-        _print_json({"backbones": [asdict(backbone) | {"state": state} for backbone, state in found]})
+        print_json({"backbones": [asdict(backbone) | {"state": state} for backbone, state in found]})
         return 0
     print(format_backbones(found))
     return 0
@@ -50,14 +44,14 @@ def do_backbones(options: argparse.Namespace) -> int:
 
 def do_check(options: argparse.Namespace) -> int:
     """Print what is wrong with a table, and write it mended."""
-    output = _writable(options.repair) if options.repair else None
+    output = writable(options.repair) if options.repair else None
     raw, reading = _read(options)
     cleaned = clean(raw, reading)
     parts = _told_parts(cleaned.dataset)
     if output is not None:
         dataset_as_table(cleaned.dataset).to_csv(output, index=False)
     if options.json:
-        _print_json(check_answer(raw, reading, cleaned) | {"parts": parts, "repaired": options.repair})
+        print_json(check_answer(raw, reading, cleaned) | {"parts": parts, "repaired": options.repair})
         return 0
     print("\n".join([format_check(raw, reading, cleaned.findings), "", *parts]).rstrip())
     if output is not None:
@@ -71,13 +65,13 @@ def do_train(options: argparse.Namespace) -> int:
     folder = _resume(options) if options.resume else _create_training(options)
     if not options.resume:
         launch(folder)
-    _tell(options, f"Run folder: {folder}")
-    status = _follow(folder, options)
+    tell(options, f"Run folder: {folder}")
+    status = follow(folder, options)
     if status != 0:
         return status
     result = read_result(folder) or {}
     if options.json:
-        _print_json(result)
+        print_json(result)
     else:
         print(read_status(folder).message)
         print(format_scores(result))
@@ -87,19 +81,19 @@ def do_train(options: argparse.Namespace) -> int:
 
 def do_predict(options: argparse.Namespace) -> int:
     """New sequences through a finished run, as a CSV."""
-    run_folder = _finished_run(options.run)
-    output = _writable(options.output)
+    run_folder = finished_run(options.run)
+    output = writable(options.output)
     raw = read_file(Path(options.data))
     modality = read_config(run_folder)["modality"]
     new = check_new_sequences(raw, modality, sequence=options.sequence, name=options.name_column)
     folder = start_prediction(run_folder, new, raw.source)
-    status = _follow(folder, options)
+    status = follow(folder, options)
     if status != 0:
         return status
     shutil.copyfile(folder / "predictions.csv", output)
     if options.json:
         answer = {"run": str(run_folder), "output": str(output), "predicted": len(new.table)}
-        _print_json(answer | {"refused": new.refused.to_dict("records")})
+        print_json(answer | {"refused": new.refused.to_dict("records")})
         return 0
     print(f"{output}: {say_count(len(new.table), 'prediction')}.")
     print(format_refused(new.refused))
@@ -111,7 +105,7 @@ def do_embed(options: argparse.Namespace) -> int:
     shard, n_shards = _parse_shard(options.shard)
     backbone = find_backbone(options.backbone)
     weights_folder = locate_backbone(backbone)
-    output = _writable(options.output)
+    output = writable(options.output)
     raw = read_file(Path(options.data))
     new = check_new_sequences(raw, backbone.modality, sequence=options.sequence, name=options.name_column)
     table = new.table.iloc[shard - 1 :: n_shards]
@@ -132,7 +126,7 @@ def do_embed(options: argparse.Namespace) -> int:
     }
     answer |= {"width": encoder.width, "refused": new.refused.to_dict("records")}
     if options.json:
-        _print_json(answer)
+        print_json(answer)
     else:
         print(f"{output}: {say_count(len(table), 'sequence')}, {encoder.width} numbers each.")
     return 0
@@ -189,7 +183,7 @@ def _create_training(options: argparse.Namespace) -> Path:
     changes = f"The table was mended: {say_count(len(cleaned.changes), 'change')}, kept in changes.csv."
     mended = [changes] if len(cleaned.changes) else []
     for note in (*raw.notes, reading.sentence, *reading.notes, *mended, parted.sentence, *parted.notes):
-        _tell(options, note)
+        tell(options, note)
     return folder
 
 
@@ -233,58 +227,6 @@ def _parse_shard(text: str | None) -> tuple[int, int]:
 def _resume(options: argparse.Namespace) -> Path:
     if options.run is None or options.data is not None:
         raise UserError("Name what to resume, and no table: train --resume --run FOLDER.")
-    folder = _run_folder(options.run)
+    folder = named_run(options.run)
     resume_run(folder)
     return folder
-
-
-def _run_folder(text: str) -> Path:
-    """A run by its folder, or by its name in BioTL's home."""
-    folder = Path(text)
-    return folder.resolve() if folder.is_dir() else find_run(text)
-
-
-def _finished_run(text: str) -> Path:
-    folder = _run_folder(text)
-    kind, status = read_config(folder)["kind"], read_status(folder)
-    if kind != "train" or status.state != "finished":
-        raise UserError(
-            f"The run '{folder.name}' is not a finished training ({kind}, {status.state}). Choose another."
-        )
-    return folder
-
-
-def _writable(text: str) -> Path:
-    """Where the answer shall go, checked before the work is done."""
-    path = Path(text)
-    if path.is_dir() or not path.resolve().parent.is_dir():
-        raise UserError(
-            f"Cannot write '{path}': it is a folder, or its folder is not there. Choose another file."
-        )
-    return path
-
-
-def _follow(folder: Path, options: argparse.Namespace) -> int:
-    """Watch a run to its end; the exit status, with the sentence told where it did not finish."""
-
-    def tell(line: str) -> None:
-        end = "" if line.endswith("\r") else "\n"
-        print(f"\x1b[2K{line}" if sys.stderr.isatty() else line, end=end, file=sys.stderr, flush=True)
-
-    status = follow_run(folder, _silent if options.quiet else tell, sys.stderr.isatty())
-    if status.state != "finished":
-        print(status.message, file=sys.stderr)
-    return _EXIT_STATUS[status.state]
-
-
-def _silent(line: str) -> None:
-    return None
-
-
-def _tell(options: argparse.Namespace, sentence: str) -> None:
-    if not options.quiet:
-        print(sentence, file=sys.stderr)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(to_plain(value), indent=1, allow_nan=False))
