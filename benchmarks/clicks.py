@@ -1,8 +1,8 @@
 """How fast the pages answer while a run trains: `python -m benchmarks.clicks`.
 
 Starts a server and a run of full tuning on a built-in example, then goes through the pages in a headless Chromium.
-Each click is timed in the browser, from the press until the new page's title is painted. The rival is the same clicks on an idle
-machine, before the run starts.
+Each click is timed in the browser, from the press until the new page's title is painted. The rival is the same clicks
+on an idle machine, before the run starts.
 """
 
 import argparse
