@@ -1,7 +1,8 @@
 """Train on real sets from the file as it lies there: `python -m benchmarks.tasks --data ../shared/data`.
 
 For each set one line: the headline metric of the run on the test part with its interval, beside the mean or majority
-(and whether it is beaten, for numbers by RMSE), the best simple method on the same parts, and the seconds it took. `--twin` adds the same backbone from random weights.
+(and whether it is beaten, for numbers by RMSE), the best simple method on the same parts, and the seconds it took.
+`--twin` adds the same backbone from random weights.
 """
 
 import argparse
