@@ -13,6 +13,7 @@ from typing import Any, NoReturn, get_args
 
 from biotl_core.data.tasks import TASKS
 from biotl_core.errors import UserError
+from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
 from biotl_core.verbs import workflow
@@ -105,6 +106,12 @@ def _add_predict(all_verbs: Any) -> None:
     verb.add_argument("-o", "--output", metavar="OUT.csv", required=True)
     verb.add_argument("--sequence", metavar="COLUMN")
     verb.add_argument("--name-column", metavar="COLUMN")
+    verb.add_argument(
+        "--coverage",
+        type=float,
+        default=COVERAGE,
+        help="how often a range or set shall hold the true value (0.9)",
+    )
     add_json(verb)
     verb.set_defaults(do=workflow.do_predict)
 

@@ -11,10 +11,11 @@ from widgets.describe import describe_dataset, describe_left_out
 from widgets.findings_view import chosen_repairs, draw_changes, draw_findings, undone_repairs
 from widgets.reading_form import chosen_columns, draw_reading_form
 from widgets.save_dataset import draw_saving, reading_options
-from widgets.split_form import chosen_split, draw_part_column_choice, draw_parts, draw_split_form
+from widgets.split_form import chosen_split, draw_leak, draw_part_column_choice, draw_parts, draw_split_form
 from widgets.table_source import chosen_table, draw_chosen_table, draw_table_chooser, find_table, table_store
 from widgets.table_steps import (
     clean_table,
+    find_leak,
     find_problems,
     make_figures,
     possible_kinds,
@@ -95,6 +96,9 @@ with parts:
         st.info(plain_sentence(str(error)), icon=":material/info:")
         st.stop()
     draw_parts(result, why_not)
+    likeness = st.container()
 
 draw_saving(table_id, reading, repairs, cleaned, settings, result)
 draw_shell_command(shell_command("check", {"data": find_table(table_id), **reading_options(reading)}))
+with likeness:  # last, as it may take longer than a click, and all else is there meanwhile
+    draw_leak(find_leak(table_id, reading, repairs, settings, result))

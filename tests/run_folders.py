@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 
 from biotl_core.data.dataset import Dataset
+from biotl_core.data.leaks import make_leak_report
 from biotl_core.data.tasks import TaskName
 from biotl_core.evaluation.metrics import evaluate
-from biotl_core.evaluation.tables import prediction_columns, predictions_table
+from biotl_core.evaluation.tables import prediction_columns, read_predictions
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.runs.json_files import write_json_atomically
+from biotl_core.runs.judging import Trial, band_facts, certainty_facts, leak_facts, write_predictions
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 CLASSES = {
@@ -101,6 +103,14 @@ def make_run(
     return folder
 
 
+def like_ones(predicted):
+    return (
+        np.ones(len(predicted))
+        if isinstance(predicted, np.ndarray)
+        else [np.ones(len(one)) for one in predicted]
+    )
+
+
 def write_result(
     folder: Path,
     name: str,
@@ -114,10 +124,15 @@ def write_result(
     """`predictions.csv`, `embedding_map.csv`, `result.json` and `model/`, as after a training."""
     rng = np.random.default_rng(1)
     predicted = predict_with_noise(dataset, noise, rng)
-    predictions = predictions_table(dataset, dataset.table, predicted)
-    predictions["nearest_identity"] = rng.beta(4, 3, len(predictions)).round(3)
-    predictions.to_csv(folder / "predictions.csv", index=False)
+    trial = Trial.of(dataset, predicted, None if dataset.task.is_class else like_ones(predicted))
+    predicted = trial.predicted
+    held_out = dataset.table.index[dataset.table["part"] != "train"]
+    nearest = pd.DataFrame({"identity": rng.beta(4, 3, len(held_out)).round(3)}, index=held_out)
+    write_predictions(trial, nearest, folder / "predictions.csv")
+    predictions = read_predictions(folder / "predictions.csv")
     rows = np.flatnonzero(dataset.table["part"] == "test")
+    identity = nearest["identity"].loc[rows].to_numpy()
+    headline = dataset.task.headline_metric(len(dataset.classes))
     true = dataset.target_values(dataset.table.iloc[rows])
     classes = dataset.classes
 
@@ -149,7 +164,13 @@ def write_result(
             for key, values in baselines.items()
         },
         "validation": test,
-        "headline": dataset.task.headline_metric(len(classes)),
+        "headline": headline,
+        "differences": {
+            key: [test[headline] - values[headline], 0.01, 0.3] for key, values in baselines.items()
+        },
+        "certainty": certainty_facts(trial),
+        "bands": band_facts(trial, headline, identity),
+        "leak": leak_facts(make_leak_report(dataset, identity, "random")),
         "counts": dataset.table["part"].value_counts().to_dict(),
         "best_epoch": 9,
         "epochs_run": 12,

@@ -68,10 +68,10 @@ def residue_numbers() -> Dataset:
 
 
 EXPECTED = {
-    one_length_numbers: ["mean", "one_hot_ridge", "kmer_ridge", "nearest_neighbour"],
-    protein_classes: ["majority", "kmer_logistic", "nearest_neighbour"],
-    dna_numbers: ["mean", "kmer_ridge", "nearest_neighbour"],
-    molecule_labels: ["majority", "fingerprint_logistic", "nearest_neighbour"],
+    one_length_numbers: ["mean", "one_hot_ridge", "kmer_ridge", "random_forest", "nearest_neighbour"],
+    protein_classes: ["majority", "kmer_logistic", "random_forest", "nearest_neighbour"],
+    dna_numbers: ["mean", "kmer_ridge", "random_forest", "nearest_neighbour"],
+    molecule_labels: ["majority", "fingerprint_logistic", "random_forest", "nearest_neighbour"],
     residue_classes: ["majority", "window_logistic"],
     residue_numbers: ["mean", "window_ridge"],
 }

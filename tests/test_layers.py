@@ -29,8 +29,8 @@ GROUND_AND_ROOF = (0, len(FLOORS) - 1)
 
 TORCH = {"torch", "transformers", "peft", "accelerate", "safetensors"}
 TORCH_MODULES = re.compile(
-    r"backbones/(encoder|embeddings|conversion)|learning/(model|training|adaptation|prediction|losses|examples)"
-    r"|runs/(training_run|prediction_run|probe_run)"
+    r"backbones/(encoder|embeddings|conversion)|learning/(model|training|adaptation|prediction|losses|examples|certainty)"
+    r"|runs/(training_run|tuning|reload_check|prediction_run|probe_run|study_run)"
 )
 """Where torch and its kin may be imported; no page imports one of these, directly or through others."""
 

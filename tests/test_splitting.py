@@ -7,7 +7,7 @@ import pytest
 from biotl_core.data.clusters import cluster_sequences
 from biotl_core.data.dataset import PARTS, Dataset
 from biotl_core.data.dealing import deal
-from biotl_core.data.splitting import SplitSettings, describe_leak, propose_split, split
+from biotl_core.data.splitting import SplitSettings, propose_split, split
 from biotl_core.errors import UserError
 
 LETTERS = np.frombuffer(b"ACDEFGHIKLMNPQRSTVWY", dtype=np.uint8)
@@ -274,14 +274,6 @@ def test_proposals():
 def test_settings_are_checked(wrong):
     with pytest.raises(UserError):
         SplitSettings(**wrong)
-
-
-def test_the_leak_is_told():
-    sequences, _ = _families()
-    random = describe_leak(split(_dataset(sequences), SplitSettings("random")).dataset)
-    apart = describe_leak(split(_dataset(sequences), SplitSettings("similarity")).dataset)
-    assert int(random.split("has ")[1].split("%")[0]) > 50
-    assert int(apart.split("has ")[1].split("%")[0]) < 30
 
 
 def test_groups_are_dealt_whole_and_large_ones_go_to_training():

@@ -1,5 +1,6 @@
 """The whole chain from a run folder: what it writes, and that several processes learn what one does."""
 
+import copy
 import json
 
 import numpy as np
@@ -72,14 +73,14 @@ def test_the_twin_stands_beside(backbone):
 
 def test_a_model_that_does_not_reload_is_not_finished(backbone, monkeypatch):
     _, folder = make_run(backbone, method="full")
-    real = training_run.load_model
+    real = training_run.save_model
 
-    def spoilt(*arguments):
-        model = real(*arguments)
-        model.head.target_mean += 100
-        return model
+    def save_spoilt(model, *arguments):
+        spoilt = copy.deepcopy(model)
+        spoilt.head.target_mean += 100
+        real(spoilt, *arguments)
 
-    monkeypatch.setattr(training_run, "load_model", spoilt)
+    monkeypatch.setattr(training_run, "save_model", save_spoilt)
     with pytest.raises(UserError, match="predicts differently"):
         train_run(folder, Control())
     assert read_result(folder) is None

@@ -3,12 +3,14 @@
 import pytest
 
 from biotl_core.runs.verdict import (
+    FROZEN,
     TWIN,
     answer_sentence,
     best_simple,
     comparison_note,
     rival,
     transfer_sentence,
+    tuning_sentence,
 )
 
 
@@ -25,6 +27,7 @@ def make_result(**changes) -> dict:
         "baseline_titles": {"ridge": "Ridge on letters", "mean": "Mean"},
         "counts": {"train": 1000, "test": 312},
         "dataset_hash": "a",
+        "differences": {"ridge": [0.13, 0.08, 0.18]},
     }
     return result | changes
 
@@ -32,27 +35,33 @@ def make_result(**changes) -> dict:
 def test_a_clear_gain_is_said_as_such():
     assert answer_sentence(make_result()) == (
         "Spearman 0.710 (0.660 to 0.750) on 312 test proteins; the best simple method, ridge on letters, "
-        "reaches 0.580; so transfer bought +0.130."
+        "reaches 0.580; so transfer bought +0.130 (0.0800 to 0.180)."
     )
 
 
 @pytest.mark.parametrize(
-    ("ridge", "words"),
+    ("ridge", "difference", "words"),
     [
-        (0.68, "may be chance"),
-        (0.73, "at least as well here: prefer it"),
-        (0.80, "does better here: use it"),
+        (0.68, [0.03, -0.01, 0.07], "ahead by +0.0300 (−0.0100 to 0.0700), which may be chance"),
+        (0.73, [-0.02, -0.06, 0.02], "at least as well here: prefer it"),
+        (0.80, [-0.09, -0.14, -0.03], "does better here: use it"),
+        (0.80, None, "at least as well here"),
+        # Within the run's own interval and yet clear, as both were judged on the same resamples.
+        (0.68, [0.03, 0.01, 0.05], "so transfer bought +0.0300"),
     ],
 )
-def test_no_gain_is_said_honestly(ridge, words):
-    result = make_result(baselines={"ridge": {"spearman": ridge}})
+def test_no_gain_is_said_honestly(ridge, difference, words):
+    result = make_result(
+        baselines={"ridge": {"spearman": ridge}}, differences={"ridge": difference} if difference else {}
+    )
     assert words in answer_sentence(result)
 
 
 def test_where_lower_is_better_the_gain_turns_round():
-    result = make_result(headline="rmse")
-    assert rival(result, "ridge").gain == pytest.approx(0.3)
-    assert rival(result, "ridge").is_clear
+    result = make_result(headline="rmse", differences={"ridge": [-0.3, -0.5, -0.1]})
+    ridge = rival(result, "ridge")
+    assert (ridge.gain, ridge.low, ridge.high) == pytest.approx((0.3, 0.1, 0.5))
+    assert ridge.is_clear
 
 
 def test_a_baseline_without_a_value_is_no_rival():
@@ -68,16 +77,20 @@ def test_a_run_without_a_value_of_its_own_still_speaks():
 
 
 def test_the_twin_is_no_simple_method_and_has_its_own_sentence():
-    result = make_result(baselines={"ridge": {"spearman": 0.58}, TWIN: {"spearman": 0.62}})
+    result = make_result(
+        baselines={"ridge": {"spearman": 0.58}, TWIN: {"spearman": 0.62}, FROZEN: {"spearman": 0.7}},
+        differences={TWIN: [0.09, 0.04, 0.13], FROZEN: [0.01, -0.02, 0.03]},
+    )
     assert best_simple(result).name == "ridge"
     assert transfer_sentence(result) == (
-        "The same backbone from random weights reaches 0.620: pretraining is worth +0.0900 Spearman here."
+        "The same backbone from random weights reaches 0.620: pretraining bought +0.0900 (0.0400 to 0.130) Spearman."
     )
-    assert transfer_sentence(make_result()) is None
-    worse = make_result(baselines={TWIN: {"spearman": 0.9}})
-    assert "pretraining did not help" in transfer_sentence(worse)
-    same = make_result(baselines={TWIN: {"spearman": 0.70}})
-    assert "no clear effect" in transfer_sentence(same)
+    assert "tuning more of the model bought nothing" in tuning_sentence(result)
+    assert transfer_sentence(make_result()) is tuning_sentence(make_result()) is None
+    worse = make_result(baselines={TWIN: {"spearman": 0.9}}, differences={TWIN: [-0.19, -0.25, -0.1]})
+    assert "pretraining bought nothing here" in transfer_sentence(worse)
+    same = make_result(baselines={TWIN: {"spearman": 0.70}}, differences={TWIN: [0.01, -0.03, 0.05]})
+    assert "nothing here that is more than chance" in transfer_sentence(same)
 
 
 def test_only_runs_on_the_same_data_are_ranked():

@@ -16,9 +16,10 @@ from biotl_core.runs.verdict import answer_sentence, metric_title
 from biotl_core.wording import plain
 from widgets.answers import NumberCard, draw_answer, draw_number_cards
 from widgets.navigation import open_page
-from widgets.run_questions import draw_how_good, draw_map, draw_trust, draw_where_wrong
+from widgets.run_questions import draw_how_good, draw_map, draw_where_wrong
 from widgets.run_record import draw_record
 from widgets.transfer_view import draw_transfer
+from widgets.trust_view import draw_trust
 
 QUESTIONS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "How good is it?": draw_how_good,

@@ -13,12 +13,14 @@ from biotl_core.data.new_sequences import NewSequences, check_new_sequences, rea
 from biotl_core.data.raw_table import RawTable
 from biotl_core.data.reading import read_file
 from biotl_core.errors import UserError
+from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.wording import plain, plain_sentence, say_count
 from widgets.describe import NOUNS, say_rows
 from widgets.frame import draw_error
 from widgets.rows import all_ends
 from widgets.table_source import FORMATS, find_table, keep_file, table_title
 
+COVERAGES = (0.8, COVERAGE, 0.95)
 _TEXT_KEY = "predict-text"
 _FILE_KEY = "predict-table"
 _PLACEHOLDERS: dict[Modality, str] = {
@@ -49,6 +51,20 @@ def choose_new_sequences(run_folder: Path, modality: Modality) -> tuple[NewSeque
         return None
     _draw_what_was_found(new, modality)
     return new, brought.raw.source
+
+
+def choose_coverage() -> float:
+    """How often ranges and sets shall hold the true value."""
+    return st.segmented_control(
+        "Ranges that hold the true value",
+        COVERAGES,
+        default=COVERAGE,
+        format_func=lambda share: f"{share:.0%} of the time",
+        required=True,
+        key="predict-coverage",
+        help="Wider ranges (or larger sets of classes) hold it more often (coverage of conformal prediction). The "
+        "promise is for sequences of the kind the run was tested on.",
+    )
 
 
 class _Brought(NamedTuple):

@@ -92,8 +92,12 @@ def _as_shown(prediction: Prediction, table: pd.DataFrame) -> pd.DataFrame:
         columns["mean"] = [np.nanmean(_numbers(cell)) if cell else np.nan for cell in table["prediction"]]
     elif prediction.task_name in ("regression", "classification"):
         columns["prediction"] = table["prediction"]
+        columns |= {name: table[name] for name in ("lower", "upper", "set") if name in table}
     for name in _class_columns(prediction):
         columns[name] = table[name]
+        answer = f"set_{name.removeprefix('probability_')}"
+        if prediction.task_name == "multilabel" and answer in table:
+            columns[answer] = table[answer]
     if prediction.task_name == "classification" and not _class_columns(prediction):
         names = [f"probability_{name}" for name in prediction.classes]
         columns["probability"] = table[names].max(axis=1)
@@ -127,12 +131,45 @@ def _column_config(prediction: Prediction) -> dict[str, dict | str]:
         "length": st.column_config.NumberColumn("Length", format="localized"),
         "mean": st.column_config.NumberColumn("Mean", format="%.3g", help="Over all residues."),
         "prediction": value_column(measured, prediction.task_name),
+        "lower": st.column_config.NumberColumn("From", format="%.3g", help=_range_help(prediction)),
+        "upper": st.column_config.NumberColumn("To", format="%.3g", help=_range_help(prediction)),
+        "set": st.column_config.TextColumn(
+            f"Counted with ({prediction.coverage:.0%})", help=_range_help(prediction) + _SET_HELP
+        ),
+        **{
+            f"set_{name}": st.column_config.TextColumn(f"{name} ({prediction.coverage:.0%})", help=_SET_HELP)
+            for name in prediction.classes
+        },
         "probability": probability_column("Its probability"),
         **{f"probability_{name}": probability_column(name) for name in prediction.classes},
         "identity": identity_column(),
         "nearest": "Nearest in training",
         "remark": st.column_config.TextColumn("Remark", help=help, width=_remark_width(prediction)),
     }
+
+
+def _range_help(prediction: Prediction) -> str:
+    return (
+        f"The true value lies in this range {prediction.coverage:.0%} of the time, for sequences of the kind the run "
+        "was tested on (conformal prediction). "
+    )
+
+
+def draw_how_computed() -> None:
+    """Method and citations of what a prediction says."""
+    with st.expander("How was this computed", icon=":material/functions:"):
+        st.markdown(
+            "Ranges and sets: split conformal prediction (Papadopoulos et al. 2002; Lei et al., J. Am. Stat. Assoc. "
+            "113:1094, 2018) with limits from the run's validation part. Ranges are scaled by how far the nearest "
+            "training sequences are and how little their values agree (Papadopoulos, Vovk and Gammerman, J. Artif. "
+            "Intell. Res. 40:815, 2011). Sets have one limit a class (Sadinle, Lei and Wasserman, J. Am. Stat. Assoc. "
+            "114:223, 2019); probabilities are calibrated by a temperature (Guo et al., ICML 2017). Identity: best "
+            "local alignment, identical positions over the shorter sequence, or half the longer one where that is "
+            "more; Tanimoto similarity of Morgan fingerprints for molecules."
+        )
+
+
+_SET_HELP = "All answers that cannot be ruled out at this level; empty where none looks usual."
 
 
 def _remark_width(prediction: Prediction) -> int | None:

@@ -1,4 +1,4 @@
-"""The questions one asks of a finished run: how good, where wrong, how far to trust it, how the data lie."""
+"""Questions one asks of a finished run: how good, where wrong, how the data lie."""
 
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,11 @@ from biotl_core.plots import (
     plot_embedding_map,
     plot_precision_recall,
     plot_predicted_against_true,
-    plot_probability_histogram,
-    plot_reliability,
     plot_residuals,
     plot_residue_classes,
     plot_residue_track,
     plot_roc,
 )
-from biotl_core.plots.new_sequences import identity_bins, plot_error_by_identity
 from biotl_core.runs.folder import read_history
 from biotl_core.runs.results import Scored, read_scored, top_hits
 from biotl_core.wording import say_count, say_number
@@ -213,47 +210,6 @@ def _draw_one(test: Scored, row: int) -> None:
     elif test.task_name == "residue_classification":
         texts = {"measured": test.table["target"].iloc[row], "predicted": test.table["prediction"].iloc[row]}
         st.plotly_chart(plot_residue_classes(sequence, texts, test.classes), key="track")
-
-
-def draw_trust(folder: Path, result: dict[str, Any]) -> None:
-    """Whether probabilities keep their word, and whether errors grow with the distance from training."""
-    test = read_test(folder, result)
-    if test.task.is_class:
-        points = test.points
-        task = "multilabel" if test.task_name == "multilabel" else "classification"
-        left, right = st.columns(2)
-        with left:
-            st.markdown(
-                "**Do probabilities keep their word?**",
-                help="Reliability diagram: of the cases given 80 %, do 80 % come true?",
-            )
-            st.plotly_chart(
-                plot_reliability(task, test.classes, points.true, points.predicted), key="reliability"
-            )
-        with right:
-            st.markdown("**How sure is the model?**", help="The further apart the groups, the better.")
-            figure = plot_probability_histogram(task, test.classes, points.true, points.predicted)
-            st.plotly_chart(figure, key="sureness")
-    st.markdown("**Is it worse far from the training data?**")
-    if not np.isfinite(test.identity).any():
-        st.caption("The identity to the training sequences was not measured for this run.")
-        return
-    st.markdown(_say_distance(test))
-    title = ERROR_TITLES[test.task_name]
-    figure = plot_error_by_identity(test.identity, test.errors, test.table["name"].tolist(), title)
-    st.plotly_chart(figure, key="by-identity")
-
-
-def _say_distance(test: Scored) -> str:
-    """The error of the most distant and of the nearest test sequences, in a sentence."""
-    bins = identity_bins(test.identity, test.errors)
-    if len(bins.n) < 2:
-        return "Too few test sequences to tell near from far."
-    far, near = say_number(bins.error[0]), say_number(bins.error[-1])
-    return (
-        f"The mean error is {far} for the sequences farthest from training (identity up to {bins.high[0]:.0%}) and "
-        f"{near} for the nearest ones (from {bins.low[-1]:.0%})."
-    )
 
 
 def draw_map(folder: Path, result: dict[str, Any]) -> None:

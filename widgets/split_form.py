@@ -6,8 +6,10 @@ from typing import NamedTuple
 import streamlit as st
 
 from biotl_core.data.dataset import Modality
+from biotl_core.data.leaks import LeakReport
 from biotl_core.data.reading import Reading
 from biotl_core.data.splitting import SplitKind, SplitResult, SplitSettings
+from biotl_core.plots.certainty import plot_identities
 from biotl_core.plots.datasets import plot_parts
 from biotl_core.wording import plain_sentence
 from widgets.kept import choices, kept
@@ -114,6 +116,18 @@ def draw_part_column_choice(store: str, reading: Reading) -> None:
         placeholder=f"{len(options)} columns say train or test: choose one, or none",
         **kept(store, "part", reading.part_column, options),
     )
+
+
+def draw_leak(leak: LeakReport) -> None:
+    """How near the test part is to training: a warning where that flatters, the sentence, the histogram."""
+    if leak.warning:
+        st.warning(plain_sentence(leak.warning), icon=":material/warning:")
+    st.markdown(
+        plain_sentence(leak.sentence), help="Leak report: the nearest training item of each test item."
+    )
+    if len(leak.identity):
+        figure = plot_identities(leak.identity, leak.modality)
+        st.plotly_chart(figure, key="leak", config={"displayModeBar": False})
 
 
 def draw_parts(result: SplitResult, why_not: str | None) -> None:

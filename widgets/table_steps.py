@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from biotl_core.data.cleaning import Cleaned, Findings, check, clean
+from biotl_core.data.leaks import LeakReport, read_leak
 from biotl_core.data.reading import RawTable, Reading, guess_reading, read_file
 from biotl_core.data.splitting import SplitKind, SplitResult, SplitSettings, propose_split, split
 from biotl_core.data.variants import find_variants
@@ -96,6 +97,18 @@ def split_table(
     dataset = clean_table(table_id, reading, repairs).dataset
     key = (table_id, reading, repairs, settings)
     return wait_for("Splitting", key, lambda control: split(dataset, settings, control))
+
+
+def find_leak(
+    table_id: str, reading: Reading, repairs: frozenset[str], settings: SplitSettings, result: SplitResult
+) -> LeakReport:
+    """How near the test part is to training; computed beside the page, for at most 300 test sequences."""
+    key = ("leak", table_id, reading, repairs, settings)
+    return wait_for(
+        "Looking for test sequences with a near relative in training",
+        key,
+        lambda control: read_leak(result.dataset, result.kind, control),
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

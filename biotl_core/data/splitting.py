@@ -11,7 +11,6 @@ from biotl_core.data.dataset import PARTS, Dataset
 from biotl_core.data.dealing import Fractions, as_parts, deal, target_strata
 from biotl_core.data.molecules import all_facts
 from biotl_core.data.quoting import shown
-from biotl_core.data.similarity import nearest_identity
 from biotl_core.data.variants import find_variants
 from biotl_core.errors import UserError
 from biotl_core.progress import Control
@@ -176,24 +175,6 @@ def _result(
     said = ", ".join(f"{counts[part]:,} {part}" for part in PARTS)
     sentence = f"Parts {how}: {said}."
     return SplitResult(with_parts, settings.kind, counts, sentence, (*notes, *_class_notes(with_parts)))
-
-
-def describe_leak(dataset: Dataset, control: Control | None = None, most: int = 300) -> str:
-    """How alike test and training are, in a sentence; measured on at most `most` test sequences.
-
-    Takes seconds: the nearest training sequence of each is looked for.
-    """
-    train, test = dataset.part("train")["sequence"], dataset.part("test")["sequence"]
-    if train.empty or test.empty:
-        return "There is no training or no test part yet."
-    step = max(1, len(test) // most)
-    nearest = nearest_identity(test.iloc[::step].tolist(), train.tolist(), dataset.modality, control)
-    kind = "Tanimoto similarity" if dataset.modality == "molecule" else "identity"
-    high = float((nearest.identity >= 0.9).mean())
-    return (
-        f"The nearest training sequence of a test sequence has {np.median(nearest.identity):.0%} {kind} (median); "
-        f"{high:.0%} of the test has one at 90% or more."
-    )
 
 
 def _share_notes(counts: dict[str, int], fractions: Fractions) -> list[str]:

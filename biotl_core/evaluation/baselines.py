@@ -17,7 +17,17 @@ from biotl_core.errors import UserError
 from biotl_core.evaluation import features as describe
 from biotl_core.evaluation.intervals import bootstrap_intervals
 from biotl_core.evaluation.metrics import Arrays, evaluate
-from biotl_core.evaluation.simple_models import Question, Split, Tell, commonest, logistic, nearest, ridge
+from biotl_core.evaluation.simple_models import (
+    FOREST_ROWS,
+    Question,
+    Split,
+    Tell,
+    commonest,
+    forest,
+    logistic,
+    nearest,
+    ridge,
+)
 from biotl_core.progress import Control
 
 MOST_ROWS = (20_000, 5_000)
@@ -25,6 +35,8 @@ MOST_ROWS = (20_000, 5_000)
 MOST_RESIDUES = 300_000
 """The same for residues of either part."""
 _KMER_SIZES: dict[Modality, tuple[int, ...]] = {"protein": (1, 2, 3), "dna": (1, 2, 3, 4, 5, 6)}
+_FOREST_SIZES = (1, 2)
+"""A forest sees short words only: it looks at columns one by one, and long words are too many and too rare."""
 _SHARED_KMER_SIZE: dict[Modality, int] = {"protein": 4, "dna": 8}
 """Long enough that two unrelated sequences rarely share a word."""
 _WHAT: dict[Modality, str] = {"protein": "protein", "dna": "sequence", "molecule": "molecule"}
@@ -69,7 +81,7 @@ def run_baselines(dataset: Dataset, control: Control | None = None, *, seed: int
     """Learn and judge every simple method that fits the dataset, the simplest first.
 
     Keys: `mean` or `majority`; `one_hot_`, `kmer_`, `fingerprint_` or `window_` with `ridge` for numbers and
-    `logistic` for classes and labels; `nearest_neighbour` (not for residues).
+    `logistic` for classes and labels; `random_forest` and `nearest_neighbour` (not for residues).
 
     Raises:
         UserError: when the training part has no target to learn from.
@@ -115,6 +127,7 @@ def _methods(dataset: Dataset, seed: int) -> dict[str, _Method]:
     descriptions = _descriptions(dataset)
     for name, description in descriptions.items():
         methods[f"{name}_{kind}"] = _linear(question, description, rows, note)
+    methods["random_forest"] = _forest(question, dataset, descriptions, rows, n_train)
     methods["nearest_neighbour"] = _nearest(question, dataset, descriptions, rows, note)
     return methods
 
@@ -205,6 +218,23 @@ def _linear(question: Question, description: _Description, rows: Split, note: st
 
 def _parted(features: sparse.csr_array, rows: Split) -> Split:
     return Split(*(features[chosen] for chosen in rows))
+
+
+def _forest(
+    question: Question, dataset: Dataset, descriptions: dict[str, _Description], rows: Split, n_train: int
+) -> _Method:
+    """On letters by position or atom groups; on words of one and two letters where sequences differ in length."""
+    described = descriptions.get("one_hot") or descriptions.get("fingerprint")
+    sequences = dataset.table["sequence"].tolist()
+    make = described.make if described else lambda: describe.kmers(sequences, _FOREST_SIZES)
+    title = described.title if described else "letters and pairs of letters"
+    what = described.explanation if described else "how often each letter and pair of letters occurs"
+    note = _sample_note(min(len(rows.train), FOREST_ROWS), n_train, f"{_WHAT[dataset.modality]}s")
+    return _Method(
+        f"Random forest on {title}",
+        f"Random forest of 100 trees on {what}.{note}",
+        lambda tell: forest(question, _parted(make(), rows), tell),
+    )
 
 
 def _nearest(

@@ -13,8 +13,11 @@ import pandas as pd
 from biotl_core.data.dataset import Dataset
 from biotl_core.data.tasks import TASKS, UNKNOWN_RESIDUE, TaskName
 from biotl_core.evaluation.metrics import Arrays
+from biotl_core.evaluation.uncertainty import COVERAGE, Calibration
 
-_TEXTS = ("name", "part", "sequence", "target", "prediction", "nearest_name")
+_TEXTS = ("name", "part", "sequence", "target", "prediction", "nearest_name", "set")
+_LABEL_SETS = ("neither", "no", "yes", "yes or no")
+"""By whether "no" (1) and "yes" (2) are counted with."""
 _DIGITS = 7
 """Significant digits, as many as single precision holds."""
 
@@ -49,6 +52,41 @@ def prediction_columns(task_name: TaskName, classes: Sequence[str], predicted: A
         shares = {name: np.round(predicted[:, i], _DIGITS) for i, name in enumerate(classes)}
     columns = {f"probability_{name}": values for name, values in shares.items()}
     return pd.DataFrame({"prediction": chosen, **columns})
+
+
+def certainty_columns(
+    calibration: Calibration, predicted: Arrays, difficulty: Arrays | None, coverage: float = COVERAGE
+) -> pd.DataFrame:
+    """How far each prediction can be trusted, beside `prediction_columns`.
+
+    Numbers: `lower` and `upper`, per residue lists. Classes: `set`, names joined by "; " (empty where no class is
+    usual); per residue one group of letters a residue, "-" where none is. Labels: `set_<label>`, "yes", "no",
+    "yes or no" or "neither".
+
+    Args:
+        calibration: of the run.
+        predicted: numbers or calibrated probabilities, as in `metrics.evaluate`.
+        difficulty: of numbers, in the shapes of `predicted`.
+        coverage: how often a range or set shall hold the measured value.
+    """
+    task, classes = TASKS[calibration.task_name], calibration.classes
+    if not task.is_class:
+        ends = calibration.ranges(predicted, difficulty, coverage)
+        return pd.DataFrame(
+            {name: [as_cell(v) for v in one] for name, one in zip(("lower", "upper"), ends, strict=True)}
+        )
+    sets = calibration.sets(predicted, coverage)
+    if task.is_per_residue:
+        return pd.DataFrame({"set": [_residue_sets(classes, one) for one in sets]})
+    if calibration.task_name == "multilabel":
+        numbers = sets[..., 0] + 2 * sets[..., 1]
+        names = np.array(_LABEL_SETS)
+        return pd.DataFrame({f"set_{label}": names[numbers[:, i]] for i, label in enumerate(classes)})
+    return pd.DataFrame({"set": ["; ".join(np.array(classes)[one]) for one in sets]})
+
+
+def _residue_sets(classes: Sequence[str], usual: np.ndarray) -> str:
+    return " ".join("".join(np.array(classes)[one]) or "-" for one in usual)
 
 
 def targets_and_predictions(

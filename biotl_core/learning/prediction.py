@@ -75,7 +75,7 @@ def predict_examples(
     if not model.is_per_residue:
         return np.array(found).reshape(len(examples), *outputs_shape(model))
     if isinstance(examples.targets, list):
-        return [_lengthened(own, len(target)) for own, target in zip(found, examples.targets, strict=True)]
+        return [lengthened(own, len(target)) for own, target in zip(found, examples.targets, strict=True)]
     return found
 
 
@@ -94,11 +94,11 @@ def predict_sequences(
     examples = make_examples(model, sequences, None, store, control)
     predicted = predict_examples(model, examples, control)
     if model.is_per_residue:
-        return [_lengthened(own, len(s)) for own, s in zip(predicted, sequences, strict=True)]
+        return [lengthened(own, len(s)) for own, s in zip(predicted, sequences, strict=True)]
     return predicted
 
 
-def _lengthened(rows: np.ndarray, length: int) -> np.ndarray:
+def lengthened(rows: np.ndarray, length: int) -> np.ndarray:
     """Rows followed by nan up to a length."""
     missing = length - len(rows)
     return rows if missing <= 0 else np.concatenate([rows, np.full((missing, *rows.shape[1:]), np.nan)])

@@ -82,6 +82,8 @@ _DESCENT_FACTOR = 100.0
 _DEFAULT_EPOCHS: dict[TuningMethod, int] = {"frozen": 100, "lora": 10, "full": 10, "scratch": 10}
 _DEFAULT_DROPOUT: dict[TuningMethod, float] = {"frozen": 0.3, "lora": 0.1, "full": 0.1, "scratch": 0.1}
 _DEFAULT_BATCH: dict[TuningMethod, int] = {"frozen": 64, "lora": 8, "full": 8, "scratch": 8}
+METHOD_SETTINGS = ("learning_rate", "epochs", "batch_size", "patience", "dropout")
+"""Settings that are chosen for one method and mean nothing to another."""
 
 
 def _setting(

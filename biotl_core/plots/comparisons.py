@@ -8,10 +8,9 @@ import plotly.graph_objects as go
 
 from biotl_core.evaluation.metrics import METRICS
 from biotl_core.plots.theme import ACCENT, GRID, QUIET, TWIN_COLOUR, new_figure, shown
+from biotl_core.runs.verdict import OWN_KIN
 from biotl_core.wording import say_interval, say_number
 
-TWIN = "random_weights"
-"""The name in `result["baselines"]` of the same backbone without pretraining."""
 _ROW_HEIGHT = 46
 
 
@@ -42,7 +41,7 @@ def plot_comparison(
     rows = [_row(model_title, result["test"], result.get("test_interval", {}), metric, ACCENT, is_main=True)]
     intervals, titles = result.get("baseline_intervals", {}), result.get("baseline_titles", {})
     for name, scores in result.get("baselines", {}).items():
-        colour = TWIN_COLOUR if name == TWIN else QUIET
+        colour = TWIN_COLOUR if name in OWN_KIN else QUIET
         title = titles.get(name) or name.replace("_", " ")
         rows.append(_row(title, scores, intervals.get(name, {}), metric, colour, is_main=False))
     return _plot_rows(_best_first(rows, metric), metric, _counted(result))
@@ -62,7 +61,9 @@ def plot_runs_compared(results: Mapping[str, Mapping[str, Any]], metric: str | N
         row = _row(name, result["test"], result.get("test_interval", {}), metric, ACCENT, is_main=True)
         rows.append(row)
         simple = [
-            _number(scores.get(metric)) for key, scores in result.get("baselines", {}).items() if key != TWIN
+            _number(scores.get(metric))
+            for key, scores in result.get("baselines", {}).items()
+            if key not in OWN_KIN
         ]
         known = [value for value in simple if np.isfinite(value)]
         if known:

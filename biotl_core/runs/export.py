@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from biotl_core.errors import UserError
+from biotl_core.learning.settings import METHOD_SETTINGS
 from biotl_core.runs.folder import read_config, start_run
-
-_METHOD_SETTINGS = ("learning_rate", "epochs", "batch_size", "patience")
-"""Settings that were chosen for one method and mean nothing to another."""
 
 
 def zip_model(folder: Path) -> Path:
@@ -34,7 +32,7 @@ def zip_model(folder: Path) -> Path:
 
 def twin_config(config: dict[str, Any]) -> dict[str, Any]:
     """What to ask for to train the same architecture from random weights on the same data."""
-    settings = {**config["settings"], "method": "scratch", **dict.fromkeys(_METHOD_SETTINGS)}
+    settings = {**config["settings"], "method": "scratch", **dict.fromkeys(METHOD_SETTINGS)}
     kept = {key: config[key] for key in ("backbone", "device", "split") if key in config}
     return {**kept, "settings": settings, "random_twin": False}
 

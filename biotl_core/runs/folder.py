@@ -139,7 +139,7 @@ def launch(folder: Path) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=_worker_environment(config["kind"]),
+            env=worker_environment(config["kind"]),
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
@@ -332,7 +332,8 @@ def _read_versions() -> dict[str, str]:
     return versions
 
 
-def _worker_environment(kind: str) -> dict[str, str]:
+def worker_environment(kind: str) -> dict[str, str]:
+    """The environment of a process that works for a run of this kind."""
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     environment = os.environ | {

@@ -9,11 +9,14 @@ from biotl_core.backbones.catalogue import find_backbone, locate_backbone
 from biotl_core.backbones.embeddings import open_store
 from biotl_core.data.dataset import Dataset
 from biotl_core.data.similarity import nearest_identity
-from biotl_core.evaluation.tables import prediction_columns
+from biotl_core.data.tasks import TASKS
+from biotl_core.evaluation.tables import certainty_columns, prediction_columns
+from biotl_core.evaluation.uncertainty import COVERAGE
+from biotl_core.learning.certainty import predict_sequences_with_difficulty
 from biotl_core.learning.model import load_model
-from biotl_core.learning.prediction import predict_sequences
 from biotl_core.learning.training import make_accelerator
 from biotl_core.progress import Control
+from biotl_core.runs.certainty_files import read_certainty
 from biotl_core.runs.folder import read_config
 from biotl_core.wording import say_count
 
@@ -31,10 +34,17 @@ def predict_run(folder: Path, control: Control) -> str:
     model.to(make_accelerator(config.get("device", "cpu"), model.settings.precision).device)
     level = "residue" if model.is_per_residue else "sequence"
     store = open_store(weights_folder, model.encoder, level) if model.settings.method == "frozen" else None
-    predicted = predict_sequences(model, sequences, store, control)
-    result = table[["name", "sequence"]].join(
-        prediction_columns(model.outputs.task_name, model.outputs.classes, predicted)
+    certainty = read_certainty(run_folder / "model")
+    raw, difficulty = predict_sequences_with_difficulty(
+        model, sequences, certainty.neighbourhood, store, control
     )
+    calibration = certainty.calibration
+    predicted = calibration.probabilities(raw) if calibration else raw
+    columns = prediction_columns(model.outputs.task_name, model.outputs.classes, predicted)
+    if calibration and (difficulty is not None or TASKS[model.outputs.task_name].is_class):
+        coverage = config.get("coverage", COVERAGE)
+        columns = columns.join(certainty_columns(calibration, predicted, difficulty, coverage))
+    result = table[["name", "sequence"]].join(columns)
     training = Dataset.load(run_folder).part("train")
     nearest = nearest_identity(sequences, training["sequence"].tolist(), model.outputs.modality, control)
     result["nearest_identity"] = np.round(nearest.identity, 4)

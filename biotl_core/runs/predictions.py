@@ -10,6 +10,7 @@ from biotl_core.data.new_sequences import NewSequences
 from biotl_core.data.tasks import TASKS, Task, TaskName
 from biotl_core.errors import UserError
 from biotl_core.evaluation.tables import read_predictions
+from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.runs.folder import create_run, launch, read_config
 from biotl_core.runs.status import read_status
 
@@ -30,7 +31,8 @@ class Prediction:
     """A finished prediction of new sequences."""
 
     table: pd.DataFrame
-    """`name, sequence, prediction, nearest_identity, nearest_name`, and `probability_<class>` for classes.
+    """`name, sequence, prediction, nearest_identity, nearest_name`; `lower, upper` for numbers; `probability_<class>`
+    and `set` (labels: `set_<label>`) for classes. Runs that could not be calibrated give no ranges and sets.
 
     `prediction` is a number for one number a sequence, else text as in the file.
     """
@@ -38,6 +40,8 @@ class Prediction:
     classes: tuple[str, ...]
     modality: Modality
     target_name: str
+    coverage: float = COVERAGE
+    """How often `lower` and `upper`, or `set`, hold the true value, for sequences of the kind of the test part."""
 
     @property
     def task(self) -> Task:
@@ -66,12 +70,22 @@ class Prediction:
         return surest_first.sort_values("prediction", kind="stable")
 
 
-def start_prediction(run_folder: Path, new: NewSequences, source: str) -> Path:
+def start_prediction(run_folder: Path, new: NewSequences, source: str, coverage: float = COVERAGE) -> Path:
     """Launch the prediction of new sequences through a finished run; its folder.
 
+    Args:
+        run_folder: of the finished run.
+        new: the sequences.
+        source: where they are from.
+        coverage: how often ranges and sets shall hold the true value.
+
     Raises:
-        UserError: the run has not finished.
+        UserError: the run has not finished, or the coverage is none.
     """
+    if not 0.5 <= coverage <= 0.99:
+        raise UserError(
+            f"The coverage is {coverage:g}; allowed is 0.5 to 0.99. Choose a value in this range."
+        )
     config = read_config(run_folder)
     if read_status(run_folder).state != "finished":
         raise UserError(f"The run '{run_folder.name}' has not finished; choose a finished run.")
@@ -81,6 +95,7 @@ def start_prediction(run_folder: Path, new: NewSequences, source: str) -> Path:
         "device": config["device"],
         "input": "input.parquet",
         "n_sequences": len(new.table),
+        "coverage": coverage,
         **{word: config[word] for word in _KNOWN_FROM_RUN if word in config},
     }
     folder = create_run(request, kind="predict", name=f"{run_folder.name}-{Path(source).stem}")
@@ -100,4 +115,5 @@ def read_prediction(folder: Path) -> Prediction:
         table["prediction"] = pd.to_numeric(table["prediction"], errors="coerce")
     table["nearest_identity"] = pd.to_numeric(table["nearest_identity"], errors="coerce")
     classes, target_name = tuple(about.get("classes") or ()), about.get("target_name") or "target"
-    return Prediction(table, about["task"], classes, about["modality"], target_name)
+    coverage = config.get("coverage", COVERAGE)
+    return Prediction(table, about["task"], classes, about["modality"], target_name, coverage)

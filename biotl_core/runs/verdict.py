@@ -1,5 +1,6 @@
 """What a finished run says, in sentences: how good, against what, and what may be compared."""
 
+from math import nan
 from typing import Any, NamedTuple
 
 from biotl_core.data.tasks import TASKS
@@ -8,6 +9,10 @@ from biotl_core.wording import say_count, say_number
 
 TWIN = "random_weights"
 """The entry of `result["baselines"]` that is the same backbone from random weights, not a simple method."""
+FROZEN = "frozen_head"
+"""The entry that is the last layer alone on the pretrained backbone, beside a run that tuned more of it."""
+OWN_KIN = (TWIN, FROZEN)
+"""Entries that are models on the same backbone; the others are simple methods."""
 
 _NOUNS = {"protein": "protein", "dna": "DNA sequence", "molecule": "molecule"}
 
@@ -20,8 +25,27 @@ class Rival(NamedTuple):
     value: float
     gain: float
     """How much better the run is than this: positive is better, whatever way the metric points."""
-    is_clear: bool
-    """The rival's value lies outside the run's own interval."""
+    low: float
+    high: float
+    """Interval of the gain, 95 %, both judged on the same resamples of the test part (paired bootstrap); nan where it
+    was not taken."""
+
+    @property
+    def is_clear(self) -> bool:
+        """The gain, or loss, is more than the luck of these test sequences: its interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+    @property
+    def said_gain(self) -> str:
+        """The gain with its interval: "+0.130 (0.0800 to 0.180)"."""
+        sign = "+" if self.gain >= 0 else "−"
+        if self.low != self.low:
+            return f"{sign}{say_number(abs(self.gain))}"
+        return f"{sign}{say_number(abs(self.gain))} ({_signed(self.low)} to {_signed(self.high)})"
+
+
+def _signed(value: float) -> str:
+    return f"−{say_number(-value)}" if value < 0 else say_number(value)
 
 
 def metric_title(metric: str) -> str:
@@ -31,7 +55,8 @@ def metric_title(metric: str) -> str:
 
 def baseline_title(result: dict[str, Any], name: str) -> str:
     """What a page calls a baseline of this run."""
-    fallback = "same backbone, random weights" if name == TWIN else name.replace("_", " ")
+    kin = {TWIN: "same backbone, random weights", FROZEN: "only the last layer learned"}
+    fallback = kin.get(name) or name.replace("_", " ")
     return result.get("baseline_titles", {}).get(name) or fallback
 
 
@@ -41,14 +66,17 @@ def rival(result: dict[str, Any], name: str) -> Rival | None:
     own, value = result["test"].get(metric), result["baselines"].get(name, {}).get(metric)
     if own is None or value is None:
         return None
-    gain = own - value if METRICS[metric].higher_is_better else value - own
-    interval = _interval(result, metric) or (own, own)
-    return Rival(name, baseline_title(result, name), value, gain, not interval[0] <= value <= interval[1])
+    sign = 1 if METRICS[metric].higher_is_better else -1
+    _, low, high = (
+        nan if end is None else end for end in result.get("differences", {}).get(name) or (nan, nan, nan)
+    )
+    ends = sorted((sign * low, sign * high))
+    return Rival(name, baseline_title(result, name), value, sign * (own - value), *ends)
 
 
 def best_simple(result: dict[str, Any]) -> Rival | None:
     """The simple method that comes closest to the run (or beats it by most) in the headline metric."""
-    rivals = [rival(result, name) for name in result.get("baselines", {}) if name != TWIN]
+    rivals = [rival(result, name) for name in result.get("baselines", {}) if name not in OWN_KIN]
     return min((one for one in rivals if one is not None), key=lambda one: one.gain, default=None)
 
 
@@ -87,11 +115,10 @@ def answer_sentence(result: dict[str, Any]) -> str:
 
 def _conclusion(best: Rival, method: str) -> str:
     cause = "the network" if method == "scratch" else "transfer"
-    gain = say_number(abs(best.gain))
     if best.gain > 0 and best.is_clear:
-        return f"; so {cause} bought +{gain}."
+        return f"; so {cause} bought {best.said_gain}."
     if best.gain > 0:
-        return f"; {cause} is ahead by {gain}, which may be chance, as the interval includes both."
+        return f"; {cause} is ahead by {best.said_gain}, which may be chance."
     if best.is_clear:
         return ". A simple method does better here: use it."
     return ". A simple method does at least as well here: prefer it, it is faster and easier to explain."
@@ -102,13 +129,25 @@ def transfer_sentence(result: dict[str, Any]) -> str | None:
     twin = rival(result, TWIN)
     if twin is None:
         return None
+    metric = metric_title(result["headline"])
     start = f"The same backbone from random weights reaches {say_number(twin.value)}"
-    gain = say_number(abs(twin.gain))
     if twin.gain > 0 and twin.is_clear:
-        return f"{start}: pretraining is worth +{gain} {metric_title(result['headline'])} here."
+        return f"{start}: pretraining bought {twin.said_gain} {metric}."
     if twin.is_clear:
-        return f"{start}, better by {gain}: pretraining did not help on these data."
-    return f"{start}, within the run's own interval: no clear effect of pretraining on these data."
+        return f"{start}, better than this run by {say_number(-twin.gain)}: pretraining bought nothing here."
+    return f"{start}: pretraining bought nothing here that is more than chance ({twin.said_gain} {metric})."
+
+
+def tuning_sentence(result: dict[str, Any]) -> str | None:
+    """What tuning the backbone bought against learning the last layer only; None where that was not run beside."""
+    frozen = rival(result, FROZEN)
+    if frozen is None:
+        return None
+    metric = metric_title(result["headline"])
+    start = f"Learning only the last layer reaches {say_number(frozen.value)}"
+    if frozen.gain > 0 and frozen.is_clear:
+        return f"{start}: tuning more of the model bought {frozen.said_gain} {metric}."
+    return f"{start}: tuning more of the model bought nothing that is more than chance ({frozen.said_gain} {metric})."
 
 
 def comparison_note(results: dict[str, dict[str, Any]]) -> tuple[bool, str]:

@@ -86,7 +86,7 @@ def do_predict(options: argparse.Namespace) -> int:
     raw = read_file(Path(options.data))
     modality = read_config(run_folder)["modality"]
     new = check_new_sequences(raw, modality, sequence=options.sequence, name=options.name_column)
-    folder = start_prediction(run_folder, new, raw.source)
+    folder = start_prediction(run_folder, new, raw.source, options.coverage)
     status = follow(folder, options)
     if status != 0:
         return status

@@ -1,0 +1,131 @@
+"""Training a model on a dataset inside a run: from the backbone to the best weights."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from accelerate import Accelerator
+
+from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, open_store
+from biotl_core.data.dataset import Dataset
+from biotl_core.evaluation.neighbourhood import Neighbourhood
+from biotl_core.learning.certainty import predict_with_difficulty, settle_training
+from biotl_core.learning.examples import Examples
+from biotl_core.learning.model import Outputs, SequenceModel, build_model
+from biotl_core.learning.prediction import make_examples
+from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.training import Training
+from biotl_core.progress import Control
+from biotl_core.runs.folder import append_history
+from biotl_core.runs.judging import Trial
+
+_SCALE_SAMPLE = 512
+"""Training sequences from which the head of a tuned model takes the mean and spread of its features."""
+
+
+class Tuned:
+    """A trained model and what it read."""
+
+    def __init__(self, model: SequenceModel, training: Training, dataset: Dataset, all_examples: Examples):
+        self.model, self.training = model, training
+        self._dataset, self._all = dataset, all_examples
+
+    @classmethod
+    def train(
+        cls,
+        dataset: Dataset,
+        weights_folder: Path,
+        settings: TrainingSettings,
+        folder: Path,
+        accelerator: Accelerator,
+        control: Control,
+        *,
+        random_weights: bool = False,
+        aside: str = "",
+    ) -> "Tuned":
+        """Build the model, train it in `folder / "checkpoint"`, and put its best weights back.
+
+        Args:
+            dataset: with its parts.
+            weights_folder: of the backbone.
+            settings: resolved.
+            folder: of the run; its history grows by a line a pass.
+            accelerator: device, precision and processes.
+            control: progress and stop.
+            random_weights: forget the pretraining.
+            aside: a model trained beside the run's own: the end of its checkpoint's name; it leaves no history.
+        """
+        keeps_history = not aside
+        model = build_model(weights_folder, Outputs.of(dataset), settings, random_weights=random_weights)
+        model.to(accelerator.device)
+        store = _store(model, weights_folder, random_weights)
+        everything = make_examples(model, dataset.table["sequence"], dataset.target_values(), store, control)
+        own = cls(model, None, dataset, everything)
+        train, validation = (own.examples(dataset.part(part)) for part in ("train", "validation"))
+        _fit_head(model, dataset, train, control)
+        checkpoint = folder / "-".join(filter(None, ("checkpoint", aside)))
+        own.training = Training(model, train, validation, settings, checkpoint, accelerator)
+        if keeps_history and accelerator.is_main_process:
+            _rewrite_history(folder, own.training.history)
+        for epoch in own.training.epochs(control):
+            if keeps_history and accelerator.is_main_process:
+                append_history(folder, asdict(epoch))
+        accelerator.wait_for_everyone()
+        own.training.restore_best()
+        return own
+
+    def examples(self, rows: pd.DataFrame) -> Examples:
+        """The examples of some rows of the dataset."""
+        indices = rows.index.to_numpy()
+        return self._all.subset(indices)
+
+    def try_out(self, control: Control) -> tuple[Trial, Neighbourhood | None]:
+        """What the model says of all rows, calibrated on the validation part, and what tells hard rows from easy."""
+        training = self.examples(self._dataset.part("train"))
+        is_number = not self._dataset.task.is_class
+        neighbourhood = settle_training(self.model, training, control) if is_number else None
+        raw, difficulty = predict_with_difficulty(self.model, self._all, neighbourhood, control)
+        return Trial.of(self._dataset, raw, difficulty), neighbourhood
+
+
+def _store(model: SequenceModel, weights_folder: Path, random_weights: bool) -> EmbeddingStore | MemoryStore:
+    if random_weights:
+        return MemoryStore()
+    return open_store(weights_folder, model.encoder, "residue" if model.is_per_residue else "sequence")
+
+
+def _fit_head(model: SequenceModel, dataset: Dataset, train: Examples, control: Control) -> None:
+    """Give the head the scale of features and targets, both from the training part alone."""
+    if isinstance(train.inputs, torch.Tensor):
+        features = train.inputs
+    else:
+        sample = train.subset(np.random.default_rng(0).permutation(len(train))[:_SCALE_SAMPLE])
+        features = _features(model, sample, control)
+    model.head.fit_features(features.to(model.encoder.device))
+    if not dataset.task.is_class:
+        targets = train.targets
+        model.head.fit_targets(np.concatenate(targets) if isinstance(targets, list) else targets)
+
+
+@torch.inference_mode()
+def _features(model: SequenceModel, examples: Examples, control: Control) -> torch.Tensor:
+    if examples.is_ready:
+        return torch.from_numpy(np.concatenate(examples.inputs).astype(np.float32))
+    found, done = [], 0
+    for piece in examples.pieces(range(len(examples)), model.encoder.device):
+        found.append(
+            model.features(examples.inputs._replace(ids=[examples.inputs.ids[i] for i in piece])).cpu()
+        )
+        done += len(piece)
+        control.step("Looking at the features", done, len(examples))
+    return torch.cat(found)
+
+
+def _rewrite_history(folder: Path, history: list[dict[str, Any]]) -> None:
+    """Keep the passes that the checkpoint knows; later ones will be made anew, and equal."""
+    (folder / "history.jsonl").unlink(missing_ok=True)
+    for epoch in history:
+        append_history(folder, epoch)
