@@ -17,9 +17,10 @@ FLOORS = (
     ("errors", "home", "progress", "hardware", "wording"),
     ("data",),
     ("backbones", "evaluation"),
-    ("learning", "structures"),
+    ("learning", "structures", "planning"),
     ("runs",),
     ("plots", "shell"),
+    ("reports",),
     ("answers", "verbs", "cli", "__main__"),
 )
 """From the ground up. A module knows its own package and the floors below; rooms on one floor do not know another."""
@@ -29,8 +30,9 @@ GROUND_AND_ROOF = (0, len(FLOORS) - 1)
 
 TORCH = {"torch", "transformers", "peft", "accelerate", "safetensors"}
 TORCH_MODULES = re.compile(
-    r"backbones/(encoder|embeddings|conversion)|learning/(model|training|adaptation|prediction|losses|examples|certainty)"
-    r"|runs/(training_run|tuning|reload_check|prediction_run|probe_run|study_run)"
+    r"backbones/(encoder|embeddings|conversion|likelihood)"
+    r"|learning/(model|training|adaptation|prediction|losses|examples|certainty)"
+    r"|runs/(training_run|tuning|reload_check|prediction_run|probe_run|study_run|scan_run|plan_run|assay_run)"
 )
 """Where torch and its kin may be imported; no page imports one of these, directly or through others."""
 

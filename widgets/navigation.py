@@ -31,6 +31,8 @@ PAGES: dict[str, PageEntry] = {
         PageEntry("train", "Train", ":material/model_training:", "Workflow", "Tune a backbone."),
         PageEntry("runs", "Runs", ":material/monitoring:", "Workflow", "Watch, judge and compare."),
         PageEntry("predict", "Predict", ":material/online_prediction:", "Workflow", "Predict new sequences."),
+        PageEntry("scan", "Scan", ":material/grid_on:", "Workflow", "See the effect of every mutation."),
+        PageEntry("next", "Next round", ":material/science:", "Workflow", "Choose what to measure next."),
         PageEntry(
             "structures", "Structures", ":material/deployed_code:", "Applications", "See values in 3D."
         ),

@@ -172,7 +172,7 @@ def _computed(
     def run(pack: list[int]) -> list[np.ndarray]:
         return _run_pack(encoder, tokens._replace(ids=[tokens.ids[i] for i in pack]), level)
 
-    yield from zip(packs, _in_threads(run, packs, encoder.device), strict=True)
+    yield from zip(packs, in_threads(run, packs, encoder.device), strict=True)
 
 
 def _run_pack(encoder: Encoder, tokens: Tokens, level: Level) -> list[np.ndarray]:
@@ -192,7 +192,7 @@ def _run_pack(encoder: Encoder, tokens: Tokens, level: Level) -> list[np.ndarray
         return _run_pack(encoder, first, level) + _run_pack(encoder, second, level)
 
 
-def _in_threads(run: _Run, packs: list[list[int]], device: torch.device) -> Iterator[list[np.ndarray]]:
+def in_threads(run: _Run, packs: list[list[int]], device: torch.device) -> Iterator[list[np.ndarray]]:
     """Results in the order of the packs; on a CPU one thread a core, each with packs of its own.
 
     Threads over packs lose nothing to waiting for each other, as threads inside each small operation do.

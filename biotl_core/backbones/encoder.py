@@ -272,8 +272,8 @@ def load_encoder(
             f"The folder '{Path(folder).name}' could not be loaded as a backbone ({first_line}). "
             "Choose a folder with config.json, tokenizer files and safetensors of a model that transformers knows."
         ) from error
-    own_limit = _own_limit(config, len(tokenizer.prefix) + len(tokenizer.suffix))
-    limits = [limit for limit in (own_limit, max_length) if limit is not None]
+    built_for = own_limit(config, len(tokenizer.prefix) + len(tokenizer.suffix))
+    limits = [limit for limit in (built_for, max_length) if limit is not None]
     return Encoder(model.eval(), tokenizer, min(limits) if limits else None)
 
 
@@ -300,7 +300,7 @@ def _load_model(folder: Path, config: Any, random_weights: bool, seed: int) -> n
         return architecture(config, **options)
 
 
-def _own_limit(config: Any, n_special: int) -> int | None:
+def own_limit(config: Any, n_special: int) -> int | None:
     """Letters the backbone was built for: its position table, or for rotary and relative models what it declares."""
     longest = getattr(config, "max_position_embeddings", None)
     if longest is None:
