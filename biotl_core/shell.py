@@ -13,6 +13,8 @@ POSITIONAL = {
     "train": ("data",),
     "predict": ("run", "data"),
     "embed": ("data",),
+    "assay": ("data",),
+    "screen": ("run", "library"),
 }
 """What each verb takes without an option's name, in this order."""
 

@@ -17,7 +17,7 @@ FLOORS = (
     ("errors", "home", "progress", "hardware", "wording"),
     ("data",),
     ("backbones", "evaluation"),
-    ("learning", "structures"),
+    ("learning", "structures", "screening"),
     ("runs",),
     ("plots", "shell"),
     ("answers", "verbs", "cli", "__main__"),
@@ -30,7 +30,7 @@ GROUND_AND_ROOF = (0, len(FLOORS) - 1)
 TORCH = {"torch", "transformers", "peft", "accelerate", "safetensors"}
 TORCH_MODULES = re.compile(
     r"backbones/(encoder|embeddings|conversion)|learning/(model|training|adaptation|prediction|losses|examples)"
-    r"|runs/(training_run|prediction_run|probe_run)"
+    r"|runs/(training_run|prediction_run|probe_run|assay_run)"
 )
 """Where torch and its kin may be imported; no page imports one of these, directly or through others."""
 

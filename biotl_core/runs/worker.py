@@ -34,6 +34,8 @@ WORK = {
     "predict": ("biotl_core.runs.prediction_run", "predict_run"),
     "download": ("biotl_core.backbones.downloading", "download_run"),
     "probe": ("biotl_core.runs.probe_run", "probe_run"),
+    "assay": ("biotl_core.runs.assay_run", "assay_run"),
+    "screen": ("biotl_core.runs.screen_run", "screen_run"),
 }
 """What does the work of each kind of run: module and function `(folder, control) -> closing sentence`."""
 
