@@ -1,5 +1,6 @@
 """Her assay table becomes an Assay: one row a molecule with its potency, and the fate of every row she brought."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -48,7 +49,7 @@ class AssayReading(NamedTuple):
         if self.unit == "active":
             return "activity"
         if UNITS[self.unit].molar is not None:
-            return f"p({self.value_column})"
+            return f"p{_without_unit(self.value_column)}"
         if self.unit == "percent" and self.concentration_molar is not None:
             return "pIC50 from inhibition"
         return self.value_column
@@ -90,6 +91,15 @@ class Assay:
         if censored:
             said += f", {censored:,} known only as a limit"
         return said + (f"; {self.n_left_out:,} rows could not be used." if self.n_left_out else ".")
+
+
+def _without_unit(column: str) -> str:
+    """A column's name without a unit behind it.
+
+    >>> _without_unit("IC50 (nM)"), _without_unit("kd_nM"), _without_unit("Ki")
+    ('IC50', 'kd', 'Ki')
+    """
+    return re.sub(r"[\s_(\[]+(p|n|u|µ|μ|m)?(M|mol/l)[)\]]*$", "", column) or column
 
 
 def guess_assay_reading(

@@ -16,14 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
+from biotl_core.data.column_names import sequence_rank
 from biotl_core.data.quoting import listed, shown
-from biotl_core.data.reading import guess_sequences, read_bytes
 from biotl_core.data.text_tables import find_separator
 from biotl_core.errors import UserError
+from biotl_core.screening.standardising import LONGEST_SMILES
 
 CHUNK = 4_096
 """Molecules in a piece."""
 _HEAD_BYTES = 200_000
+_LOOKED_AT = 200
+"""Lines by which the columns are guessed."""
 _NAME_COLUMNS = ("name", "id", "title", "molecule_chembl_id", "zinc_id", "compound", "compound_id", "cid")
 _LABELS = ("active", "label", "activity", "is_active", "class", "actives")
 _SDF_END = "$$$$"
@@ -50,7 +53,7 @@ class Library:
     """Of the file and of how it is read: the same hash is the same list of molecules."""
     source: str
     """What the user calls it."""
-    separator: str | None = None
+    separator: str = " "
     has_header: bool = False
     smiles_column: int | str = 0
     name_column: int | str | None = None
@@ -151,23 +154,62 @@ def _describe(
         )
     if re.search(r"(?m)^(M  END|\$\$\$\$)\s*$", head):
         return Library(path, "sdf", "", source)
+    return _describe_text(path, source, head, smiles, name)
+
+
+def _describe_text(path: Path, source: str, head: str, smiles: str | None, name: str | None) -> Library:
+    """Which column of a text holds what; without a header, the one whose cells RDKit can read."""
     lines = head.split("\n")
-    if len(lines) > 2:
-        lines = lines[:-1]  # the last one may be cut
-    raw = read_bytes("\n".join(lines[:500]).encode(), source)
-    smiles_name, name_name = guess_sequences(raw, sequence=smiles, name=name)
-    separator = find_separator("\n".join(lines[:500]))
-    first = next(_split(io.StringIO(lines[0] + "\n"), separator), [])
-    has_header = smiles_name in [cell.strip() for cell in first]
-    columns = raw.columns
-    name_name = name_name or next((c for c in columns if c.lower() in _NAME_COLUMNS), None)
-    if name_name is None and not has_header and len(columns) > 1:
-        name_name = next(c for c in columns if c != smiles_name)  # the usual SMILES file: "SMILES name"
-    label = next((c for c in columns if c.lower() in _LABELS and c not in (smiles_name, name_name)), None)
+    lines = lines[:-1] if len(lines) > 2 else lines  # the last one may be cut
+    text = "\n".join(lines[:_LOOKED_AT])
+    separator = find_separator(text) or " "
+    rows = [row for row in _split(io.StringIO(text + "\n"), separator) if row]
+    header = [cell.strip() for cell in rows[0]]
+    has_header = not any(map(_is_molecule, header)) and any(sequence_rank(cell) for cell in header)
+    has_header |= smiles in header
+    below = rows[1:] if has_header else rows
+    columns = header if has_header else [f"column {i + 1}" for i in range(len(header))]
     place = {column: i for i, column in enumerate(columns)}
+    for wanted in filter(None, (smiles, name)):
+        if wanted not in place:
+            raise UserError(
+                f"{shown(source)} has no column {shown(wanted)}; the columns are {listed(columns)}. Choose one."
+            )
+    smiles_column = place[smiles] if smiles else _find_smiles(source, columns, below)
+    others = [column for column in columns if place[column] != smiles_column]
+    names = [column for column in others if column.lower() in _NAME_COLUMNS]
+    if not has_header and others:
+        names = others[:1]  # the usual SMILES file: "SMILES name"
+    label = next((column for column in others if has_header and column.lower() in _LABELS), None)
+    name_column = place[name] if name else place[names[0]] if names else None
     return Library(
-        path, "text", "", source, separator, has_header, place[smiles_name], place.get(name_name), place.get(label)
-    )  # fmt: skip
+        path, "text", "", source, separator, has_header, smiles_column, name_column, place.get(label)
+    )
+
+
+def _find_smiles(source: str, columns: list[str], rows: list[list[str]]) -> int:
+    """The column with most cells that are molecules; of several, the one with the longest."""
+
+    def worth(i: int) -> tuple[float, float]:
+        cells = [row[i].strip() for row in rows if i < len(row)]
+        molecules = [cell for cell in cells if _is_molecule(cell)]
+        return round(len(molecules) / max(1, len(cells)), 1), sum(map(len, molecules)) / max(
+            1, len(molecules)
+        )
+
+    best = max(range(len(columns)), key=worth)
+    if worth(best)[0] == 0:
+        raise UserError(
+            f"{shown(source)}: no column holds SMILES; the columns are {listed(columns)}. Choose a file of molecules."
+        )
+    return best
+
+
+def _is_molecule(text: str) -> bool:
+    from rdkit import Chem, rdBase
+
+    with rdBase.BlockLogs():
+        return bool(text) and len(text) < LONGEST_SMILES and Chem.MolFromSmiles(text) is not None
 
 
 def _describe_parquet(path: Path, source: str, smiles: str | None, name: str | None) -> Library:
@@ -186,7 +228,7 @@ def _describe_parquet(path: Path, source: str, smiles: str | None, name: str | N
         )
     name_column = name or next((n for n in names if n.lower() in _NAME_COLUMNS), None)
     label = next((n for n in names if n.lower() in _LABELS and n not in (smiles_column, name_column)), None)
-    return Library(path, "parquet", "", source, None, True, smiles_column, name_column, label)
+    return Library(path, "parquet", "", source, " ", True, smiles_column, name_column, label)
 
 
 def _read_head(path: Path) -> str:
@@ -204,9 +246,7 @@ def _open_text(path: Path) -> TextIO:
     return io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig", errors="replace", newline="")
 
 
-def _split(file: TextIO, separator: str | None) -> Iterator[list[str]]:
-    if separator is None:
-        return ([line.strip()] for line in file if line.strip())
+def _split(file: TextIO, separator: str) -> Iterator[list[str]]:
     if separator == " ":
         return (line.split(None, 1) for line in file if line.strip())
     return csv.reader((line.replace("\0", "") for line in file), delimiter=separator)

@@ -17,6 +17,7 @@ from biotl_core.screening.fingerprints import tanimoto
 MOST_GAUSSIAN = 4_000
 """A Gaussian process over more molecules would take minutes; so many are drawn at random."""
 _ONE_SIDED_ROUNDS = 3
+_FEWEST_EXACT = 10
 _NOISE = np.geomspace(1e-3, 10, 30)
 """Noise variance over signal variance."""
 
@@ -291,12 +292,16 @@ MODELS: dict[str, Recipe] = {
 def fit_one_sided(model: Model, features: Features, targets: np.ndarray, sides: np.ndarray) -> None:
     """Learn where some targets are limits: -1 says that the truth lies below the number, 1 above it.
 
-    A limit that is kept costs nothing. Each round learns anew with every limit replaced by the prediction where that
-    keeps it, and by the limit itself where it does not (majorisation of the one-sided squared loss).
+    A limit that is kept costs nothing. Begun with the exact values alone, each round learns anew with every limit
+    replaced by the prediction where that keeps it, and by the limit itself where it does not (majorisation of the
+    one-sided squared loss). With hardly any exact value, limits count as values.
     """
-    model.fit(features, targets)
-    censored = np.flatnonzero(sides)
-    for _ in range(_ONE_SIDED_ROUNDS if len(censored) else 0):
+    censored, exact = np.flatnonzero(sides), np.flatnonzero(sides == 0)
+    if not len(censored) or len(exact) < _FEWEST_EXACT:
+        model.fit(features, targets)
+        return
+    model.fit(features.take(exact), targets[exact])
+    for _ in range(_ONE_SIDED_ROUNDS):
         guess = model.mean(features.take(censored))
         replaced, limits = targets.astype(np.float64), targets[censored]
         is_upper = sides[censored] < 0

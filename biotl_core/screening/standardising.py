@@ -9,7 +9,8 @@ from typing import NamedTuple
 MOST_HEAVY_ATOMS = 250
 """Larger ones are peptides, polymers or proteins, which fingerprints of drug-like molecules say little about."""
 LONGEST_SMILES = 2_000
-_PROTEIN = re.compile(r"[ACDEFGHIKLMNPQRSTVWY]{15,}")
+_PROTEIN = re.compile(r"(?=.*[ADEGHKLMQRTVWY])[ACDEFGHIKLMNPQRSTVWY]{15,}")
+"""Amino acids only, one of them a letter that no SMILES may hold outside of brackets."""
 _COMPARABLE = 0.5
 """A second part with at least this share of the heavy atoms of the largest makes a mixture, not a salt."""
 
