@@ -17,7 +17,7 @@ FLOORS = (
     ("errors", "home", "progress", "hardware", "wording"),
     ("data",),
     ("backbones", "evaluation"),
-    ("learning", "structures", "planning"),
+    ("learning", "structures", "screening", "planning", "genomes"),
     ("runs",),
     ("plots", "shell"),
     ("reports",),

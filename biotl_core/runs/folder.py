@@ -33,7 +33,16 @@ if TYPE_CHECKING:  # pandas costs half a second, which the start of a worker doe
 
     from biotl_core.data.dataset import Dataset
 
-RunKind = Literal["train", "predict", "download", "probe", "scan", "plan"]
+RunKind = Literal[
+    "train",
+    "predict",
+    "download",
+    "probe",
+    "scan",
+    "plan",
+    "assay",
+    "screen",
+]
 
 KIND_FOLDERS: dict[RunKind, str] = {
     "train": "runs",
@@ -42,6 +51,8 @@ KIND_FOLDERS: dict[RunKind, str] = {
     "probe": "probes",
     "scan": "scans",
     "plan": "plans",
+    "assay": "assays",
+    "screen": "screens",
 }
 """Where the runs of each kind lie below the home."""
 QUEUED_KINDS = ("train",)

@@ -11,12 +11,15 @@ from biotl_core.runs.liveness import ALIVE_LOCK, START_GRACE_SECONDS, is_held
 RunState = Literal["waiting", "running", "finished", "failed", "stopped"]
 FINAL_STATES: tuple[RunState, ...] = ("finished", "failed", "stopped")
 
-RESUMABLE_KINDS = ("train",)
-"""Kinds of run that write checkpoints."""
+RESUMABLE_KINDS = ("train", "screen")
+"""Kinds of run that go on from what they have saved."""
 STOPPED_SENTENCE = "Stopped before the end. Resume goes on from what was saved."
 DIED_SENTENCE = (
     "The training process ended without a result (killed, or out of memory?). "
     "Resume continues from the last finished epoch."
+)
+_DIED_RESUMABLE_SENTENCE = (
+    "The process ended without a result (killed, or out of memory?). Resume goes on from what was saved."
 )
 _DIED_OTHER_SENTENCE = "The process ended without a result (killed, or out of memory?). Start it again."
 _DAMAGED_SENTENCE = "The folder of this run is damaged: state.json cannot be read. Delete the run."
@@ -50,7 +53,8 @@ def read_status(folder: Path) -> RunStatus:
     if not status.is_open or _is_starting(status):
         return status
     kind = (read_json(folder / "config.json") or {}).get("kind", "train")
-    sentence = DIED_SENTENCE if kind in RESUMABLE_KINDS else _DIED_OTHER_SENTENCE
+    by_kind = {"train": DIED_SENTENCE, **dict.fromkeys(RESUMABLE_KINDS[1:], _DIED_RESUMABLE_SENTENCE)}
+    sentence = by_kind.get(kind, _DIED_OTHER_SENTENCE)
     return replace(status, state="failed", message=sentence)
 
 

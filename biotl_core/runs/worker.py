@@ -36,6 +36,8 @@ WORK = {
     "probe": ("biotl_core.runs.probe_run", "probe_run"),
     "scan": ("biotl_core.runs.scan_run", "scan_run"),
     "plan": ("biotl_core.runs.plan_run", "plan_run"),
+    "assay": ("biotl_core.runs.assay_run", "assay_run"),
+    "screen": ("biotl_core.runs.screen_run", "screen_run"),
 }
 """What does the work of each kind of run: module and function `(folder, control) -> closing sentence`."""
 

@@ -1,0 +1,82 @@
+"""The work of a screen run: a library through a finished assay run, to a ranked table."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from biotl_core.errors import UserError
+from biotl_core.progress import Control
+from biotl_core.runs.assay_run import open_backbone
+from biotl_core.runs.folder import read_config
+from biotl_core.runs.json_files import write_json_atomically
+from biotl_core.screening.assays import load_assay
+from biotl_core.screening.library import open_library
+from biotl_core.screening.library_store import LibraryStore
+from biotl_core.screening.ranking import early_recognition, rank_library, score_library
+from biotl_core.wording import say_count, say_number
+
+
+def screen_run(folder: Path, control: Control) -> str:
+    """Do a run of kind "screen": the library and the assay run of `config.json` to `hits.parquet`; the closing
+    sentence.
+
+    Fingerprints and scores are kept by content below BioTL's home, so a run that was killed goes on where it was, and a
+    second model over the same library only scores.
+    """
+    config, began = read_config(folder), time.monotonic()
+    control.step("Opening the library", 0, 0)
+    library = open_library(
+        Path(config["library"]),
+        smiles=config.get("smiles"),
+        name=config.get("name_column"),
+        source=config["source"],
+    )
+    control.step("Learning from the assay", 0, 0)
+    learned = load_assay(Path(config["run"]), open_backbone)
+    store = LibraryStore(library)
+    store.fill(control, int(config.get("n_expected") or 0))
+    described = time.monotonic()
+    if store.n_molecules == 0:
+        raise UserError(f"'{library.source}' holds no molecules. Choose another file.")
+    scorer = learned.scorer()
+    scores = score_library(store, scorer, control)
+    scored = time.monotonic()
+    hits = rank_library(
+        store, scorer, learned.training(), top=int(config["top"]), aim=config["aim"], control=control
+    )
+    if hits.empty:
+        raise UserError(
+            f"'{library.source}': none of its {say_count(store.n_molecules, 'row')} is a molecule that can be read. "
+            "Check which column holds the SMILES."
+        )
+    hits.to_parquet(folder / "hits.parquet", index=False)
+    labels = store.labels()
+    has_labels = labels is not None and np.isfinite(labels).any()
+    result = {
+        "n": store.n_molecules,
+        "n_unreadable": int(np.isnan(scores).sum()),
+        "n_hits": len(hits),
+        "kind": learned.result["kind"],
+        "value_name": learned.result["value_name"],
+        "model": learned.result["chosen"],
+        "histogram": _histogram(scores),
+        "early": early_recognition(scores, labels) if has_labels else None,
+        "n_actives": int(np.nansum(labels)) if has_labels else None,
+        "library_hash": library.content_hash,
+        "seconds": round(time.monotonic() - began, 2),
+        "seconds_describing": round(described - began, 2),
+        "seconds_scoring": round(scored - described, 2),
+    }
+    write_json_atomically(folder / "result.json", result)
+    best = hits.iloc[0]
+    return (
+        f"{say_count(store.n_molecules, 'molecule')} ranked; the best is {best['name']} with "
+        f"{learned.result['value_name']} {say_number(float(best['prediction']))}."
+    )
+
+
+def _histogram(scores: np.ndarray, n_bins: int = 60) -> dict[str, list[float]]:
+    """How the scores of the whole library are spread, for a figure."""
+    counts, edges = np.histogram(scores[np.isfinite(scores)], n_bins)
+    return {"counts": counts.tolist(), "edges": edges.tolist()}

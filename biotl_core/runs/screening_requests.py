@@ -1,0 +1,123 @@
+"""What a page or the shell asks of drug screening: learn from an assay table, and rank a library with what was
+learned.
+"""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from biotl_core.backbones.catalogue import find_backbone, locate_backbone
+from biotl_core.errors import UserError
+from biotl_core.hardware import resolve_device
+from biotl_core.home import safe_name
+from biotl_core.runs.folder import create_run, launch, read_config
+from biotl_core.runs.status import read_status
+from biotl_core.screening.choosing import SPLIT_TITLES, AssaySplit
+from biotl_core.screening.intake import AssayReading
+from biotl_core.screening.ranking import AIMS, Aim
+
+TABLE = "table"
+"""The copy of her table in the run folder."""
+MOST_HITS = 10_000
+"""More are a library again, not a list to look at."""
+
+
+def start_assay(
+    table: Path,
+    source: str,
+    reading: AssayReading,
+    *,
+    split: AssaySplit = "scaffold",
+    backbone: str | None = None,
+    threshold: float | None = None,
+    target: str = "",
+    seed: int = 0,
+    name: str | None = None,
+    folder: Path | None = None,
+) -> Path:
+    """Launch the learning from an assay table; the folder of the run, which keeps a copy of the table.
+
+    Args:
+        table: the file.
+        source: what the user calls it.
+        reading: which column is what.
+        split: what the test part holds: new ring systems, or a fair sample.
+        backbone: a pretrained molecule model that is tried as well.
+        threshold: numbers at or above it count as active for the scores of early recognition.
+        target: sequence of the target protein, for the record and for viewing.
+        seed: of everything random.
+        name, folder: as in `folder.create_run`.
+
+    Raises:
+        UserError: the split is not known, or the backbone is not on this computer.
+    """
+    if split not in SPLIT_TITLES:
+        raise UserError(f"There is no split '{split}'; there are {', '.join(SPLIT_TITLES)}. Choose one.")
+    if backbone is not None:
+        locate_backbone(find_backbone(backbone, "molecule"))
+    request = {
+        "source": source, "reading": reading._asdict(), "split": split, "backbone": backbone,
+        "threshold": threshold, "target": target, "seed": seed, "target_name": reading.value_name,
+        "modality": "molecule", "device": resolve_device("cpu").name,
+    }  # fmt: skip
+    stem = safe_name(Path(source).name.split(".")[0], "assay")
+    made = create_run(request, kind="assay", name=name or stem, folder=folder)
+    shutil.copyfile(table, made / TABLE)
+    launch(made)
+    return made
+
+
+def start_screen(
+    run: Path,
+    library: Path,
+    source: str,
+    *,
+    top: int = 200,
+    aim: Aim = "best",
+    smiles: str | None = None,
+    name_column: str | None = None,
+    n_expected: int = 0,
+    folder: Path | None = None,
+) -> Path:
+    """Launch the ranking of a library with a finished assay run; the folder of the run.
+
+    Args:
+        run: the assay run.
+        library: the file, read where it lies.
+        source: what the user calls it.
+        top: how many of the best to keep.
+        aim: what they are sorted by, of AIMS.
+        smiles, name_column: columns of the library; guessed when not given.
+        n_expected: about how many molecules there are, for the progress bar; 0 where not known.
+        folder: as in `folder.create_run`.
+
+    Raises:
+        UserError: the assay run has not finished, or a choice is out of range.
+    """
+    if read_config(run)["kind"] != "assay" or read_status(run).state != "finished":
+        raise UserError(f"The run '{run.name}' is not a finished assay run; choose a finished one.")
+    if not 1 <= top <= MOST_HITS:
+        raise UserError(
+            f"{top:,} hits are asked for; 1 to {MOST_HITS:,} can be kept. Choose a number in between."
+        )
+    if aim not in AIMS:
+        raise UserError(f"There is no order '{aim}'; there are {', '.join(AIMS)}. Choose one.")
+    request = {
+        "run": str(run.resolve()), "library": str(library.resolve()), "source": source, "top": top, "aim": aim,
+        "smiles": smiles, "name_column": name_column, "n_expected": n_expected, "device": "cpu", "modality": "molecule",
+    }  # fmt: skip
+    stem = safe_name(f"{run.name}-{Path(source).name.split('.')[0]}")
+    made = create_run(request, kind="screen", name=stem, folder=folder)
+    launch(made)
+    return made
+
+
+def read_hits(folder: Path) -> pd.DataFrame:
+    """The ranked molecules of a finished screen; UserError where they are not there."""
+    path = folder / "hits.parquet"
+    if not path.exists():
+        raise UserError(
+            f"The screen '{folder.name}' has no hits; it did not finish. Resume it or start anew."
+        )
+    return pd.read_parquet(path)

@@ -1,0 +1,160 @@
+"""The verbs of drug screening: learn from an assay table, and rank a library with what was learned."""
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import Any
+
+from biotl_core.answers import format_table
+from biotl_core.data.reading import read_file
+from biotl_core.errors import UserError
+from biotl_core.runs.folder import find_run, read_config, read_result
+from biotl_core.runs.json_files import read_json
+from biotl_core.runs.screening_requests import read_hits, start_assay, start_screen
+from biotl_core.runs.status import read_status
+from biotl_core.screening.assays import say_assay_answer
+from biotl_core.screening.choosing import SPLIT_TITLES
+from biotl_core.screening.drawing import as_sdf
+from biotl_core.screening.intake import guess_assay_reading
+from biotl_core.screening.ranking import AIMS
+from biotl_core.screening.scores import SCORES
+from biotl_core.screening.units import UNITS
+from biotl_core.verbs.answering import add_json, follow, print_json, tell, writable
+from biotl_core.wording import say_number
+
+_SHOWN_HITS = 20
+_SDF_COLUMNS = ("rank", "prediction", "low", "high", "similarity", "nearest_name", "qed", "pains", "brenk")
+
+
+def add_assay(all_verbs: Any) -> None:
+    """The options of `assay`."""
+    verb = all_verbs.add_parser("assay", help="learn from an assay table of one target", allow_abbrev=False)
+    verb.add_argument("data", metavar="DATA", help="a table of molecules and what was measured")
+    verb.add_argument("--run", metavar="FOLDER", help="a new or empty folder (default: one in BioTL's home)")
+    verb.add_argument("--smiles", metavar="COLUMN", help="column of the molecules")
+    verb.add_argument("--value", metavar="COLUMN", help="column of what was measured")
+    verb.add_argument("--name-column", metavar="COLUMN", help="column of the names")
+    verb.add_argument("--unit", choices=tuple(UNITS), help="unit of the values (default: guessed)")
+    verb.add_argument("--concentration", type=float, metavar="MOLAR", help="for percent: at which mol/l")
+    verb.add_argument("--split", choices=tuple(SPLIT_TITLES), default="scaffold", help="what is held out")
+    verb.add_argument("--backbone", metavar="NAME|PATH", help="a pretrained molecule model to try as well")
+    verb.add_argument("--threshold", type=float, help="values at or above it count as active")
+    verb.add_argument(
+        "--target-protein", metavar="FASTA", help="sequence of the target protein, for the record"
+    )
+    verb.add_argument("--seed", type=int, default=0)
+    add_json(verb)
+    verb.set_defaults(do=do_assay)
+
+
+def add_screen(all_verbs: Any) -> None:
+    """The options of `screen`."""
+    verb = all_verbs.add_parser("screen", help="rank a library of molecules", allow_abbrev=False)
+    verb.add_argument(
+        "run", metavar="RUN", help="a finished assay run: its folder, or its name in BioTL's home"
+    )
+    verb.add_argument(
+        "library", metavar="LIBRARY", help="SMILES file, CSV, TSV, SDF or Parquet of any length"
+    )
+    verb.add_argument("-o", "--output", metavar="OUT.csv|OUT.sdf", required=True)
+    verb.add_argument("--top", type=int, default=200, help="how many of the best to write")
+    verb.add_argument("--aim", choices=tuple(AIMS), default="best", help="what they are sorted by")
+    verb.add_argument("--smiles", metavar="COLUMN")
+    verb.add_argument("--name-column", metavar="COLUMN")
+    add_json(verb)
+    verb.set_defaults(do=do_screen)
+
+
+def do_assay(options: argparse.Namespace) -> int:
+    """Learn from an assay table, and say how good that is."""
+    path = Path(options.data)
+    raw = read_file(path)
+    reading = guess_assay_reading(
+        raw, smiles=options.smiles, value=options.value, name=options.name_column, unit=options.unit,
+        concentration_molar=options.concentration,
+    )  # fmt: skip
+    tell(options, f"Molecules in {reading.smiles_column}, values in {reading.value_column} ({reading.unit}).")
+    folder = start_assay(
+        path, path.name, reading, split=options.split, backbone=options.backbone, threshold=options.threshold,
+        target=_sequence_of(options.target_protein), seed=options.seed,
+        folder=Path(options.run) if options.run else None,
+    )  # fmt: skip
+    if status := follow(folder, options):
+        return status
+    result = read_result(folder) or {}
+    if options.json:
+        audit = read_json(folder / "audit.json")
+        told = [{key: value for key, value in one.items() if key != "table"} for one in audit]
+        print_json({"run": str(folder), **result, "audit": told})
+    else:
+        print(format_assay(folder, result))
+    return 0
+
+
+def format_assay(folder: Path, result: dict[str, Any]) -> str:
+    """The answer, the audit, and every model on the test part."""
+    lines = [result["sentence"], say_assay_answer(result), *result["notes"], ""]
+    lines += [
+        f"[{one['severity']}] {one['title']}: {one['sentence']}" for one in read_json(folder / "audit.json")
+    ]
+    names = list(next(iter(result["models"].values()))["test"])
+    rows = [
+        [
+            result["titles"][name] + (" *" if name == result["chosen"] else ""),
+            *(say_number(one["test"].get(n)) for n in names),
+        ]
+        for name, one in result["models"].items()
+    ]
+    table = format_table(["test part", *(SCORES[name].title for name in names)], rows)
+    return "\n".join([*lines, "", table, "* chosen on inner folds of the training part", f"Run: {folder}"])
+
+
+def do_screen(options: argparse.Namespace) -> int:
+    """Rank a library and write the best as CSV or SDF."""
+    output, run = writable(options.output), _named_assay(options.run)
+    if read_config(run)["kind"] != "assay" or read_status(run).state != "finished":
+        raise UserError(f"The run '{run.name}' is not a finished assay run. Make one with: assay DATA.")
+    library = Path(options.library)
+    folder = start_screen(
+        run, library, library.name, top=options.top, aim=options.aim, smiles=options.smiles,
+        name_column=options.name_column,
+    )  # fmt: skip
+    if status := follow(folder, options):
+        return status
+    hits = read_hits(folder)
+    unfinished = output.with_name(f".{output.name}")
+    if output.suffix.lower() == ".sdf":
+        unfinished.write_text(as_sdf(hits, _SDF_COLUMNS), encoding="utf-8")
+    else:
+        hits.to_csv(unfinished, index=False)
+    shutil.move(unfinished, output)
+    result = read_result(folder) or {}
+    if options.json:
+        print_json({"run": str(folder), "output": str(output), **result})
+        return 0
+    shown = hits.head(_SHOWN_HITS)
+    columns = ["rank", "name", "prediction", "low", "high", "similarity", "qed", "pains", "smiles"]
+    rows = [map(_said, row) for row in shown[columns].itertuples(index=False)]
+    print(format_table(columns, rows))
+    print(read_status(folder).message)
+    return 0
+
+
+def _said(value: Any) -> Any:
+    return say_number(value) if isinstance(value, float) else value
+
+
+def _named_assay(text: str) -> Path:
+    """An assay run by its folder, or by its name in BioTL's home."""
+    folder = Path(text)
+    return folder.resolve() if folder.is_dir() else find_run(text, "assay")
+
+
+def _sequence_of(path: str | None) -> str:
+    """The first protein of a FASTA file, "" where none was given."""
+    if path is None:
+        return ""
+    table = read_file(Path(path)).table
+    if "sequence" not in table:
+        raise UserError(f"'{path}' holds no sequence. Choose a FASTA file of the target protein.")
+    return str(table["sequence"].iloc[0])
