@@ -15,7 +15,7 @@ from biotl_core.data.tasks import TASKS
 from biotl_core.errors import UserError
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
-from biotl_core.verbs import workflow
+from biotl_core.verbs import genomes, workflow
 from biotl_core.verbs.answering import add_json
 
 USER_ERROR, STOPPED = 2, 3
@@ -52,7 +52,14 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m biotl_core", description="Transfer learning for biologists.", allow_abbrev=False
     )
     all_verbs = parser.add_subparsers(metavar="VERB", required=True, dest="verb")
-    for add in (_add_backbones, _add_check, _add_train, _add_predict, _add_embed):
+    for add in (
+        _add_backbones,
+        _add_check,
+        _add_train,
+        _add_predict,
+        _add_embed,
+        genomes.add_compare_genomes,
+    ):
         add(all_verbs)
     return parser
 

@@ -17,7 +17,7 @@ FLOORS = (
     ("errors", "home", "progress", "hardware", "wording"),
     ("data",),
     ("backbones", "evaluation"),
-    ("learning", "structures"),
+    ("learning", "structures", "genomes"),
     ("runs",),
     ("plots", "shell"),
     ("answers", "verbs", "cli", "__main__"),

@@ -33,13 +33,14 @@ if TYPE_CHECKING:  # pandas costs half a second, which the start of a worker doe
 
     from biotl_core.data.dataset import Dataset
 
-RunKind = Literal["train", "predict", "download", "probe"]
+RunKind = Literal["train", "predict", "download", "probe", "genomes"]
 
 KIND_FOLDERS: dict[RunKind, str] = {
     "train": "runs",
     "predict": "predictions",
     "download": "downloads",
     "probe": "probes",
+    "genomes": "genomes",
 }
 """Where the runs of each kind lie below the home."""
 QUEUED_KINDS = ("train",)
