@@ -17,6 +17,7 @@ from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
 from biotl_core.verbs import screening, workflow
+from biotl_core.verbs import genomes, workflow
 from biotl_core.verbs.answering import add_json
 from biotl_core.verbs.scanning import add_scan
 
@@ -57,6 +58,14 @@ def make_parser() -> argparse.ArgumentParser:
     for add in (_add_backbones, _add_check, _add_train, _add_predict, _add_embed, add_scan):
         add(all_verbs)
     for add in (screening.add_assay, screening.add_screen):
+    for add in (
+        _add_backbones,
+        _add_check,
+        _add_train,
+        _add_predict,
+        _add_embed,
+        genomes.add_compare_genomes,
+    ):
         add(all_verbs)
     return parser
 

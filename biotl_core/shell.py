@@ -16,6 +16,7 @@ POSITIONAL = {
     "scan": ("data",),
     "assay": ("data",),
     "screen": ("run", "library"),
+    "compare-genomes": ("files",),
 }
 """What each verb takes without an option's name, in this order."""
 
@@ -35,7 +36,9 @@ def shell_command(verb: str, options: Mapping[str, Any]) -> str:
     if verb not in POSITIONAL:
         raise UserError(f"There is no verb '{verb}'; there are {', '.join(POSITIONAL)}.")
     words = ["python", "-m", "biotl_core", verb]
-    words += [str(options[name]) for name in POSITIONAL[verb]]
+    for name in POSITIONAL[verb]:
+        several = options[name] if isinstance(options[name], list | tuple) else [options[name]]
+        words += map(str, several)
     for name, value in options.items():
         if name not in POSITIONAL[verb] and not _is_left_out(name, value):
             words += _option_words(name, value)

@@ -18,6 +18,7 @@ FLOORS = (
     ("data",),
     ("backbones", "evaluation"),
     ("learning", "structures", "screening", "planning", "genomes"),
+    ("learning", "structures", "genomes"),
     ("runs",),
     ("plots", "shell"),
     ("reports",),

@@ -42,6 +42,7 @@ RunKind = Literal[
     "plan",
     "assay",
     "screen",
+    "genomes",
 ]
 
 KIND_FOLDERS: dict[RunKind, str] = {
@@ -53,6 +54,7 @@ KIND_FOLDERS: dict[RunKind, str] = {
     "plan": "plans",
     "assay": "assays",
     "screen": "screens",
+    "genomes": "genomes",
 }
 """Where the runs of each kind lie below the home."""
 QUEUED_KINDS = ("train",)

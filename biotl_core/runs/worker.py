@@ -38,6 +38,7 @@ WORK = {
     "plan": ("biotl_core.runs.plan_run", "plan_run"),
     "assay": ("biotl_core.runs.assay_run", "assay_run"),
     "screen": ("biotl_core.runs.screen_run", "screen_run"),
+    "genomes": ("biotl_core.runs.genome_run", "genome_run"),
 }
 """What does the work of each kind of run: module and function `(folder, control) -> closing sentence`."""
 

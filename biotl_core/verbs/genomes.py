@@ -1,0 +1,109 @@
+"""The verb `compare-genomes`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from biotl_core.genomes.comparison import load_comparison
+from biotl_core.genomes.exports import block_table, genome_gff, group_table, ortholog_table
+from biotl_core.genomes.orthologs import SEARCHES
+from biotl_core.genomes.pair import PairSettings
+from biotl_core.home import safe_name
+from biotl_core.runs.folder import launch, read_result
+from biotl_core.runs.genome_requests import create_genome_run
+from biotl_core.runs.status import read_status
+from biotl_core.verbs.answering import add_json, follow, print_json, tell
+from biotl_core.wording import say_count
+
+
+def add_compare_genomes(all_verbs: Any) -> None:
+    """Add the verb to the parser."""
+    verb = all_verbs.add_parser(
+        "compare-genomes", help="shared genes, their order, and what is unique", allow_abbrev=False
+    )
+    verb.add_argument(
+        "files", metavar="FILE", nargs="+", help="FASTA, GenBank, EMBL, GFF3 with its FASTA; gzipped or not"
+    )
+    verb.add_argument(
+        "-o", "--output", metavar="FOLDER", help="a new or empty folder (default: one in BioTL's home)"
+    )
+    verb.add_argument(
+        "--each-sequence", action="store_true", help="every sequence of a file is a genome of its own"
+    )
+    verb.add_argument(
+        "--genetic-code", type=int, metavar="N", help="NCBI's table (default: what the file says, or a guess)"
+    )
+    defaults = PairSettings()
+    verb.add_argument(
+        "--search",
+        choices=tuple(SEARCHES),
+        default=defaults.search,
+        help="how hard partners are searched for",
+    )
+    verb.add_argument(
+        "--max-evalue", type=float, default=defaults.max_evalue, help="of a best match both ways"
+    )
+    verb.add_argument(
+        "--min-coverage",
+        type=float,
+        default=defaults.min_coverage,
+        help="share of the shorter protein aligned",
+    )
+    verb.add_argument(
+        "--max-gap", type=int, default=defaults.max_gap, help="genes skipped within a block of gene order"
+    )
+    verb.add_argument(
+        "--min-pairs", type=int, default=defaults.min_pairs, help="pairs of genes in a block at least"
+    )
+    add_json(verb)
+    verb.set_defaults(do=do_compare_genomes)
+
+
+def do_compare_genomes(options: argparse.Namespace) -> int:
+    """Compare genomes in a run of its own worker, write the tables, and print the answer."""
+    settings = PairSettings(
+        options.search, options.max_evalue, options.min_coverage, options.max_gap, options.min_pairs
+    )
+    folder = create_genome_run(
+        [Path(file) for file in options.files],
+        settings,
+        folder=Path(options.output) if options.output else None,
+        each_sequence=options.each_sequence,
+        genetic_code=options.genetic_code,
+    )
+    launch(folder)
+    tell(options, f"Run folder: {folder}")
+    if (status := follow(folder, options)) != 0:
+        return status
+    write_tables(folder)
+    result = read_result(folder) or {}
+    if options.json:
+        print_json(result | {"folder": str(folder)})
+        return 0
+    print(read_status(folder).message)
+    for genome in result["genomes"]:
+        print(
+            f"  {genome['genome']}: {genome['letters']:,} letters, {say_count(genome['coding'], 'coding gene')}"
+        )
+        for note in result["notes"][genome["genome"]]:
+            print(f"    {note}")
+    print(f"Tables are in {folder / 'tables'}")
+    return 0
+
+
+def write_tables(folder: Path) -> None:
+    """Write every table of a finished comparison as TSV and GFF3 into `tables/`."""
+    comparison = load_comparison(folder)
+    tables = folder / "tables"
+    tables.mkdir(exist_ok=True)
+    names = [safe_name(genome.name, str(i)) for i, genome in enumerate(comparison.genomes)]
+    for a, b in comparison.pairs:
+        orthologs = ortholog_table(comparison, a, b)
+        orthologs.to_csv(tables / f"orthologs-{names[a]}-{names[b]}.tsv", sep="\t", index=False)
+        blocks = block_table(comparison, a, b)
+        blocks.to_csv(tables / f"blocks-{names[a]}-{names[b]}.tsv", sep="\t", index=False)
+        segments = comparison.pairs[a, b].segments
+        segments.to_csv(tables / f"dna-{names[a]}-{names[b]}.tsv", sep="\t", index=False)
+    group_table(comparison).to_csv(tables / "orthogroups.tsv", sep="\t", index=False)
+    for number, name in enumerate(names):
+        (tables / f"{name}.gff3").write_text(genome_gff(comparison, number), encoding="utf-8")
