@@ -38,7 +38,5 @@ def test_an_sdf_can_be_read_again():
 
     hits = pd.DataFrame({"name": ["a", "b"], "smiles": ["CCO", "c1ccccc1"], "prediction": [1.5, 2.5]})
     table = read_bytes(as_sdf(hits, ["prediction"]).encode(), "hits.sdf").table
-    assert table[["name", "smiles", "prediction"]].to_numpy().tolist() == [
-        ["a", "CCO", "1.5"],
-        ["b", "c1ccccc1", "2.5"],
-    ]
+    rows = table[["name", "smiles", "prediction"]].to_numpy().tolist()
+    assert rows == [["a", "CCO", "1.5"], ["b", "c1ccccc1", "2.5"]]

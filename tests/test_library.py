@@ -13,7 +13,7 @@ from biotl_core.screening.fingerprints import fingerprints
 from biotl_core.screening.library import open_library
 from biotl_core.screening.library_store import LibraryStore, describe_piece
 
-SMILES = ["CCO", "c1ccccc1", "CC(=O)Oc1ccccc1C(=O)O", "not one", "CCN.Cl", "C[NH3+]", "C" * 3000, "CCCl"]
+SMILES = ["CCO", "c1ccccc1", "CC(=O)Oc1ccccc1C(=O)O", "notone", "CCN.Cl", "C[NH3+]", "C" * 3000, "CCCl"]
 NAMES = ["ethanol", "benzene", "aspirin", "broken", "salt", "ion", "long", "chloride"]
 
 

@@ -37,6 +37,9 @@ PAGES: dict[str, PageEntry] = {
             "structures", "Structures", ":material/deployed_code:", "Applications", "See values in 3D."
         ),
         PageEntry(
+            "screening", "Screening", ":material/science:", "Applications", "Rank molecules against a target."
+        ),
+        PageEntry(
             "models", "Models", ":material/hub:", "Library", "See which backbones are here, get others."
         ),
     )

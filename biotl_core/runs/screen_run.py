@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from biotl_core.errors import UserError
 from biotl_core.progress import Control
@@ -11,10 +12,14 @@ from biotl_core.runs.assay_run import open_backbone
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.json_files import write_json_atomically
 from biotl_core.screening.assays import load_assay
+from biotl_core.screening.drawing import atom_weights
 from biotl_core.screening.library import open_library
 from biotl_core.screening.library_store import LibraryStore
-from biotl_core.screening.ranking import early_recognition, rank_library, score_library
+from biotl_core.screening.ranking import Scorer, early_recognition, rank_library, score_library
 from biotl_core.wording import say_count, say_number
+
+MOST_EXPLAINED = 100
+"""Hits whose atoms are asked."""
 
 
 def screen_run(folder: Path, control: Control) -> str:
@@ -50,6 +55,7 @@ def screen_run(folder: Path, control: Control) -> str:
             f"'{library.source}': none of its {say_count(store.n_molecules, 'row')} is a molecule that can be read. "
             "Check which column holds the SMILES."
         )
+    _write_atom_weights(hits.head(MOST_EXPLAINED), scorer, folder, control)
     hits.to_parquet(folder / "hits.parquet", index=False)
     labels = store.labels()
     has_labels = labels is not None and np.isfinite(labels).any()
@@ -74,6 +80,17 @@ def screen_run(folder: Path, control: Control) -> str:
         f"{say_count(store.n_molecules, 'molecule')} ranked; the best is {best['name']} with "
         f"{learned.result['value_name']} {say_number(float(best['prediction']))}."
     )
+
+
+def _write_atom_weights(hits: pd.DataFrame, scorer: Scorer, folder: Path, control: Control) -> None:
+    """What each atom adds, for the hits that are looked at first: asked here, since a page must not wait for a
+    model.
+    """
+    found = []
+    for i, smiles in enumerate(hits["smiles"]):
+        control.step("Asking each atom", i, len(hits))
+        found.append(atom_weights(smiles, lambda many: scorer.predict(list(many)).mean))
+    pd.DataFrame({"rank": hits["rank"], "weights": found}).to_parquet(folder / "atoms.parquet", index=False)
 
 
 def _histogram(scores: np.ndarray, n_bins: int = 60) -> dict[str, list[float]]:

@@ -5,6 +5,7 @@ learned.
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from biotl_core.backbones.catalogue import find_backbone, locate_backbone
@@ -111,6 +112,15 @@ def start_screen(
     made = create_run(request, kind="screen", name=stem, folder=folder)
     launch(made)
     return made
+
+
+def read_atom_weights(folder: Path) -> dict[int, np.ndarray]:
+    """What each atom adds to the prediction of the first hits, `(n_atoms,)` by rank; see `drawing.atom_weights`."""
+    path = folder / "atoms.parquet"
+    if not path.exists():
+        return {}
+    table = pd.read_parquet(path)
+    return {int(rank): np.asarray(w) for rank, w in zip(table["rank"], table["weights"], strict=True)}
 
 
 def read_hits(folder: Path) -> pd.DataFrame:

@@ -82,6 +82,25 @@ def scene(
     }
 
 
+def molecule_scene(name: str, mol_block: str, note: str = "", height: int = 340) -> dict[str, Any]:
+    """A small molecule alone, as sticks coloured by element.
+
+    Args:
+        name: what it is called.
+        mol_block: its atoms and bonds with 3D coordinates, as an MDL molecule block.
+        note: stands below the legend.
+        height: of the viewer, in pixels.
+    """
+    n_atoms = int(mol_block.split("\n")[3][:3])
+    return {
+        "name": name, "file_stem": safe_name(name, "molecule"), "text": mol_block, "format": "sdf",
+        "atom_counts": [n_atoms], "shapes": "c", "chains": [""], "letters": "", "names": [name], "numbers": [""],
+        "b": [None], "values": [""], "colours": ["#9AA5A2"], "orientation": [0.0, 0.0, 0.0, 1.0],
+        "legend": {"title": "3D shape", "is_gradient": False, "note": note, "entries": []},
+        "style": "stick", "traced": [], "chain": None, "selected": None, "ligands": True, "height": height,
+    }  # fmt: skip
+
+
 def stand_alone_page(drawn: dict[str, Any], caption: str = "") -> str:
     """The scene as one HTML file that needs no network: script, viewer and structure are inside it."""
     # `<` is written as an escape, so that no text of the user can end the script element.

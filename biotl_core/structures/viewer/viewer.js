@@ -194,6 +194,7 @@ class StructureView {
     const strip = this.find('.strip');
     strip.replaceChildren();
     this.letters = [];
+    if (!data.letters) return; // a small molecule alone has no sequence
     const chains = [...new Set(data.chains)].filter((chain) => data.chain === null || chain === data.chain);
     const total = data.chains.filter((chain) => chains.includes(chain)).length;
     if (total > MAX_STRIP) {
@@ -256,6 +257,7 @@ class StructureView {
 
   say(atom) {
     const { data } = this;
+    if (!data.letters) return `${data.names[0]}, ${atom.elem}`;
     if (atom.row < 0) return `${atom.resn} ${atom.resi} (chain ${atom.chain}), atom ${atom.atom}`;
     const value = data.values[atom.row];
     return `${data.names[atom.row]} ${data.numbers[atom.row]} (chain ${atom.chain})${value ? ' · ' + value : ''}`;
