@@ -16,10 +16,8 @@ from biotl_core.errors import UserError
 from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
-from biotl_core.verbs import screening, workflow
-from biotl_core.verbs import genomes, workflow
+from biotl_core.verbs import genomes, scanning, screening, workflow
 from biotl_core.verbs.answering import add_json
-from biotl_core.verbs.scanning import add_scan
 
 USER_ERROR, STOPPED = 2, 3
 _MODALITIES = ("protein", "dna", "molecule")
@@ -55,16 +53,16 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m biotl_core", description="Transfer learning for biologists.", allow_abbrev=False
     )
     all_verbs = parser.add_subparsers(metavar="VERB", required=True, dest="verb")
-    for add in (_add_backbones, _add_check, _add_train, _add_predict, _add_embed, add_scan):
-        add(all_verbs)
-    for add in (screening.add_assay, screening.add_screen):
     for add in (
         _add_backbones,
         _add_check,
         _add_train,
         _add_predict,
         _add_embed,
+        scanning.add_scan,
         genomes.add_compare_genomes,
+        screening.add_assay,
+        screening.add_screen,
     ):
         add(all_verbs)
     return parser

@@ -18,7 +18,6 @@ FLOORS = (
     ("data",),
     ("backbones", "evaluation"),
     ("learning", "structures", "screening", "planning", "genomes"),
-    ("learning", "structures", "genomes"),
     ("runs",),
     ("plots", "shell"),
     ("reports",),
