@@ -17,6 +17,7 @@ from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
 from biotl_core.verbs import workflow
 from biotl_core.verbs.answering import add_json
+from biotl_core.verbs.rounds import add_add_round, add_next
 from biotl_core.verbs.scanning import add_scan
 
 USER_ERROR, STOPPED = 2, 3
@@ -53,7 +54,16 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m biotl_core", description="Transfer learning for biologists.", allow_abbrev=False
     )
     all_verbs = parser.add_subparsers(metavar="VERB", required=True, dest="verb")
-    for add in (_add_backbones, _add_check, _add_train, _add_predict, _add_embed, add_scan):
+    for add in (
+        _add_backbones,
+        _add_check,
+        _add_train,
+        _add_predict,
+        _add_embed,
+        add_scan,
+        add_next,
+        add_add_round,
+    ):
         add(all_verbs)
     return parser
 

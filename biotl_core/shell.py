@@ -14,6 +14,8 @@ POSITIONAL = {
     "predict": ("run", "data"),
     "embed": ("data",),
     "scan": ("data",),
+    "next": ("run",),
+    "add-round": ("run", "data"),
 }
 """What each verb takes without an option's name, in this order."""
 
