@@ -16,7 +16,7 @@ from biotl_core.errors import UserError
 from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
-from biotl_core.verbs import genomes, scanning, screening, workflow
+from biotl_core.verbs import genomes, rounds, scanning, screening, workflow
 from biotl_core.verbs.answering import add_json
 
 USER_ERROR, STOPPED = 2, 3
@@ -63,6 +63,8 @@ def make_parser() -> argparse.ArgumentParser:
         genomes.add_compare_genomes,
         screening.add_assay,
         screening.add_screen,
+        rounds.add_next,
+        rounds.add_add_round,
     ):
         add(all_verbs)
     return parser

@@ -17,6 +17,8 @@ POSITIONAL = {
     "assay": ("data",),
     "screen": ("run", "library"),
     "compare-genomes": ("files",),
+    "next": ("run",),
+    "add-round": ("run", "data"),
 }
 """What each verb takes without an option's name, in this order."""
 
