@@ -33,16 +33,17 @@ if TYPE_CHECKING:  # pandas costs half a second, which the start of a worker doe
 
     from biotl_core.data.dataset import Dataset
 
-RunKind = Literal["train", "predict", "download", "probe"]
+RunKind = Literal["train", "predict", "download", "probe", "fold"]
 
 KIND_FOLDERS: dict[RunKind, str] = {
     "train": "runs",
     "predict": "predictions",
     "download": "downloads",
     "probe": "probes",
+    "fold": "structures",
 }
 """Where the runs of each kind lie below the home."""
-QUEUED_KINDS = ("train",)
+QUEUED_KINDS = ("train", "fold")
 """Kinds that have a device to themselves; the others are short and start at once."""
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit")
 
@@ -148,7 +149,9 @@ def launch(folder: Path) -> None:
 
 
 def devices_of(config: Mapping[str, Any]) -> list[str]:
-    """The devices that a run has to itself: one, or the first cards of those that train together."""
+    """The devices that a run has to itself: one, the first cards of those that train together, or none."""
+    if not config.get("waits_for_device", True):  # seconds of work need not wait for hours of training
+        return []
     settings = config.get("settings") or {}
     n_cards = settings.get("processes") or 1
     if n_cards == 1 or settings.get("method") == "frozen" or not str(config["device"]).startswith("cuda"):
