@@ -16,7 +16,7 @@ from biotl_core.errors import UserError
 from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
-from biotl_core.verbs import genomes, rounds, scanning, screening, workflow
+from biotl_core.verbs import folding, genomes, rounds, scanning, screening, workflow
 from biotl_core.verbs.answering import add_json
 
 USER_ERROR, STOPPED = 2, 3
@@ -65,6 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
         screening.add_screen,
         rounds.add_next,
         rounds.add_add_round,
+        folding.add_fold,
     ):
         add(all_verbs)
     return parser

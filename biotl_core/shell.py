@@ -19,6 +19,7 @@ POSITIONAL = {
     "compare-genomes": ("files",),
     "next": ("run",),
     "add-round": ("run", "data"),
+    "fold": ("data",),
 }
 """What each verb takes without an option's name, in this order."""
 

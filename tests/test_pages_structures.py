@@ -94,9 +94,9 @@ def test_every_style_and_colour_can_be_drawn(app):
 
 def test_b_factors_can_be_called_confidence_by_the_user(app):
     open_text(app, pdb_text(*chain_lines(SEQUENCE, b=[0.5 + i / 100 for i in range(20)])))
-    assert "Confidence (pLDDT)" not in choice(app, "Colour by").options
+    assert "Confidence" not in choice(app, "Colour by").options
     choice(app, "The B column holds").select("pLDDT").run()
-    assert "Confidence (pLDDT)" in choice(app, "Colour by").options
+    assert "Confidence" in choice(app, "Colour by").options
     assert app.dataframe[0].value["Confidence (pLDDT)"].iloc[0] == pytest.approx(50)
 
 
@@ -154,7 +154,8 @@ def test_a_finished_runs_predictions_are_painted(app, biotl_home):
     row = table.index[3]
     open_text(app, pdb_text(*chain_lines(table.loc[row, "sequence"])))
     choice(app, "Colour by").select("own values").run()
-    app.segmented_control[0].set_value("A run's predictions").run()
+    source = next(control for control in app.segmented_control if control.label == "Values from")
+    source.set_value("A run's predictions").run()
     assert not app.exception
     assert choice(app, "Sequence of the run").value == row
     assert "".join(app.dataframe[0].value["prediction"]) == table.loc[row, "prediction"]

@@ -1,7 +1,7 @@
 """Where a structure comes from: an uploaded file or a built-in example; always a file at once.
 
-A structure is known by its id, `upload/<hash>/<file>` or `example/<name>`, which stands in the address
-(`?structure=`), so that reloading the page finds it again.
+A structure is known by its id, `upload/<hash>/<file>`, `example/<name>` or `fold/<run>/<model>`, which stands in
+the address (`?structure=`), so that reloading the page finds it again.
 """
 
 import hashlib
@@ -12,7 +12,10 @@ import streamlit as st
 
 from biotl_core.errors import UserError
 from biotl_core.home import home_folder, home_subfolder, safe_name
+from biotl_core.runs.folder import find_run
+from biotl_core.runs.foldings import read_model
 from biotl_core.structures.examples import EXAMPLE_STRUCTURES
+from biotl_core.structures.result_files import SavedResult
 from biotl_core.structures.structure import Structure, read_structure
 from biotl_core.wording import plain
 from widgets.answers import draw_answer
@@ -36,12 +39,21 @@ def find_structure(structure_id: str) -> Path:
     kind, _, rest = structure_id.partition("/")
     if kind == "example" and rest in EXAMPLE_STRUCTURES:
         return EXAMPLE_STRUCTURES[rest].file
+    if (saved := saved_result(structure_id)) is not None:
+        return saved.structure_file
     file = home_folder() / "uploads" / rest
     if not _ID.fullmatch(structure_id) or not file.is_file():
         raise UserError(
             "The structure in the address is no longer here. Open it again, or choose an example."
         )
     return file
+
+
+def saved_result(structure_id: str) -> SavedResult | None:
+    """The result behind an id `fold/<run>/<model>`, None for other ids; UserError when it is gone."""
+    kind, _, rest = structure_id.partition("/")
+    run, _, model = rest.partition("/")
+    return read_model(find_run(run, "fold"), model) if kind == "fold" else None
 
 
 def keep_upload(content: bytes, name: str) -> Path:

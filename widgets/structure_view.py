@@ -9,7 +9,7 @@ import streamlit as st
 from biotl_core.home import safe_name
 from biotl_core.plots.structures import plot_along_chain
 from biotl_core.structures.colours import SCHEMES, Colouring, by_values, is_around_zero
-from biotl_core.structures.confidence import CONFIDENCE_TITLES
+from biotl_core.structures.confidence import CONFIDENCE_TITLES, CONFIDENCES
 from biotl_core.structures.scene import STYLES, Style, scene, stand_alone_page
 from biotl_core.structures.structure import MAX_B_VALUE, Structure, text_with_values
 from biotl_core.structures.values import ResidueValues
@@ -45,7 +45,7 @@ class Look:
         return structure.chains[0] if selected is None else str(structure.residues.loc[selected, "chain"])
 
 
-def describe_structure(structure: Structure) -> str:
+def describe_structure(structure: Structure, title: str) -> str:
     """What was opened, in one sentence of Markdown."""
     table = structure.residues
     proteins = table["kind"] == "protein"
@@ -55,7 +55,7 @@ def describe_structure(structure: Structure) -> str:
     if proteins.any():
         shares = table.loc[proteins, "secondary_structure"].value_counts(normalize=True)
         parts += [f"{shares[kind]:.0%} {kind}" for kind in ("helix", "strand") if kind in shares]
-    return f"{plain(structure.name)}: " + ", ".join(parts) + "."
+    return f"{plain(title)}: " + ", ".join(parts) + "."
 
 
 def draw_choices(structure: Structure, structure_id: str, store: str) -> Look:
@@ -145,6 +145,7 @@ def draw_view(structure: Structure, look: Look, store: str) -> None:
         row = residue.get("row")
         choices(store)["ligand"] = residue if row == -1 else None
         choices(store)["residue"] = row if row is not None and row >= 0 else None
+        choices(store)["partner"] = None
 
     drawn = scene(
         structure,
@@ -153,6 +154,7 @@ def draw_view(structure: Structure, look: Look, store: str) -> None:
         look.chain,
         chosen_residue(structure, look, store),
         look.shows_ligands,
+        partner=choices(store).get("partner"),
     )
     draw_structure_viewer(drawn, _VIEWER, on_pick)
 
@@ -211,18 +213,26 @@ def _facts(structure: Structure, look: Look, row: int) -> dict[str, str]:
     return facts
 
 
-def draw_along_chain(structure: Structure, look: Look, selected: int | None) -> None:
-    """The painted numbers, or else the B column, as a line over the chain."""
+def draw_along_chain(structure: Structure, look: Look, selected: int | None, store: str) -> None:
+    """The painted numbers, or else the B column, as a line over the chain; a click chooses the residue."""
     chain = look.line_chain(structure, selected)
     if look.values is not None and look.values.is_number:
         figure = plot_along_chain(structure, chain, look.values.values, look.values.title, selected)
     elif structure.confidence_kind != "none":
         title = CONFIDENCE_TITLES[structure.confidence_kind]
-        bands = structure.confidence_kind == "pLDDT"
+        bands = structure.confidence_kind in CONFIDENCES
         figure = plot_along_chain(structure, chain, structure.residues["b_factor"], title, selected, bands)
     else:
         return
-    st.plotly_chart(figure, key="along-chain")
+
+    def on_click() -> None:
+        points = st.session_state["along-chain"]["selection"]["points"]
+        place = points[0].get("customdata") if points else None
+        if place is not None:
+            place = place[0] if isinstance(place, list | tuple) else place
+            choices(store)["residue"], choices(store)["partner"] = int(place), None
+
+    st.plotly_chart(figure, key="along-chain", on_select=on_click, selection_mode="points")
 
 
 def residue_table(structure: Structure, look: Look) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from biotl_core.plots.theme import ACCENT, new_figure, shown
+from biotl_core.plots.theme import ACCENT, CATEGORIES, new_figure, shown
 from biotl_core.structures.confidence import BANDS
 from biotl_core.structures.structure import Structure
 from biotl_core.wording import say_count
@@ -45,8 +45,13 @@ def plot_along_chain(
         x=np.insert(place, breaks, np.nan),
         y=np.insert(heights, breaks, np.nan),
         text=np.insert(labels, breaks, ""),
-        mode="lines",
+        customdata=np.insert(rows.index.to_numpy(float), breaks, np.nan),
+        mode="lines+markers",
         line={"color": ACCENT, "width": 1.6},
+        # Small points, for a click chooses a point and not a line.
+        marker={"color": ACCENT, "size": 5},
+        selected={"marker": {"opacity": 1.0}},
+        unselected={"marker": {"opacity": 1.0}},
         hovertemplate="%{text}<br>" + shown(title) + " %{y:.3g}<extra></extra>",
         showlegend=False,
     )
@@ -89,3 +94,27 @@ def _add_bands(figure: go.Figure) -> None:
         figure.add_hrect(y0=lowest, y1=top, fillcolor=colour, opacity=0.16, line_width=0, layer="below")
         top = lowest
     figure.update_yaxes(range=[0, 100])
+
+
+def plot_deviations(table: pd.DataFrame, names: list[str]) -> go.Figure:
+    """Distance of each residue from the reference, a line a model, broken where nothing is matched.
+
+    Args:
+        table: as from `structures.comparison.deviation_table`.
+        names: the models, each with a column `<name> deviation`.
+    """
+    figure = new_figure(260, "Residue of the reference", "Distance (Å)", say_count(len(table), "residue"))
+    labels = table["letter"] + " " + table["position"].astype(str)
+    for number, name in enumerate(names):
+        figure.add_scatter(
+            x=table["position"],
+            y=table[f"{name} deviation"],
+            text=labels,
+            mode="lines",
+            name=shown(name),
+            line={"color": CATEGORIES[number % len(CATEGORIES)], "width": 1.6},
+            hovertemplate="%{text}<br>%{y:.2f} Å<extra>" + shown(name) + "</extra>",
+            showlegend=len(names) > 1,
+        )
+    figure.update_yaxes(rangemode="tozero")
+    return figure

@@ -43,6 +43,7 @@ RunKind = Literal[
     "assay",
     "screen",
     "genomes",
+    "fold",
 ]
 
 KIND_FOLDERS: dict[RunKind, str] = {
@@ -55,9 +56,10 @@ KIND_FOLDERS: dict[RunKind, str] = {
     "assay": "assays",
     "screen": "screens",
     "genomes": "genomes",
+    "fold": "structures",
 }
 """Where the runs of each kind lie below the home."""
-QUEUED_KINDS = ("train",)
+QUEUED_KINDS = ("train", "fold")
 """Kinds that have a device to themselves; the others are short and start at once."""
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit")
 
@@ -163,7 +165,9 @@ def launch(folder: Path) -> None:
 
 
 def devices_of(config: Mapping[str, Any]) -> list[str]:
-    """The devices that a run has to itself: one, or the first cards of those that train together."""
+    """The devices that a run has to itself: one, the first cards of those that train together, or none."""
+    if not config.get("waits_for_device", True):  # seconds of work need not wait for hours of training
+        return []
     settings = config.get("settings") or {}
     n_cards = settings.get("processes") or 1
     if n_cards == 1 or settings.get("method") == "frozen" or not str(config["device"]).startswith("cuda"):

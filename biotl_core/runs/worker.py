@@ -39,6 +39,7 @@ WORK = {
     "assay": ("biotl_core.runs.assay_run", "assay_run"),
     "screen": ("biotl_core.runs.screen_run", "screen_run"),
     "genomes": ("biotl_core.runs.genome_run", "genome_run"),
+    "fold": ("biotl_core.runs.folding_run", "fold_run"),
 }
 """What does the work of each kind of run: module and function `(folder, control) -> closing sentence`."""
 

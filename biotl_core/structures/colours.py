@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from biotl_core.structures.confidence import BANDS
+from biotl_core.structures.confidence import BANDS, CONFIDENCES
 from biotl_core.structures.secondary_structure import COIL, HELIX, STRAND
 from biotl_core.structures.structure import Structure
 from biotl_core.structures.values import ResidueValues
@@ -125,11 +125,11 @@ def band_colour(plddt: float) -> str:
 
 
 def by_confidence(structure: Structure) -> Colouring:
-    """The four bands of a predictor's confidence (pLDDT)."""
-    values = structure.residues["b_factor"]
+    """The four bands of a predictor's confidence, called what it is."""
+    values, kind = structure.residues["b_factor"], structure.confidence_kind
     legend = tuple(LegendEntry(colour, text) for _, colour, text in BANDS)
-    said = tuple(f"pLDDT {value:.0f}" for value in values)
-    return Colouring(tuple(map(band_colour, values)), "Predicted confidence (pLDDT)", legend, values=said)
+    said = tuple(f"{kind} {value:.0f}" for value in values)
+    return Colouring(tuple(map(band_colour, values)), f"Predicted confidence ({kind})", legend, values=said)
 
 
 def by_b_factor(structure: Structure) -> Colouring:
@@ -216,10 +216,10 @@ def is_around_zero(values: pd.Series) -> bool:
 
 SCHEMES: dict[str, Scheme] = {
     "confidence": Scheme(
-        "Confidence (pLDDT)",
+        "Confidence",
         "How sure the predictor was of each residue, in the four bands of the AlphaFold database.",
         by_confidence,
-        lambda structure: structure.confidence_kind == "pLDDT",
+        lambda structure: structure.confidence_kind in CONFIDENCES,
     ),
     "chain": Scheme("Chain", "One colour for each chain.", by_chain),
     "secondary_structure": Scheme(

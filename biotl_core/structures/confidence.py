@@ -5,9 +5,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-ConfidenceKind = Literal["pLDDT", "B-factor", "none"]
+ConfidenceKind = Literal["pLDDT", "expected lDDT", "B-factor", "none"]
+CONFIDENCES: tuple[ConfidenceKind, ...] = ("pLDDT", "expected lDDT")
+"""Kinds that say from 0 to 100 how much to believe of a residue; pLDDT only where a network was trained to tell it."""
 CONFIDENCE_TITLES: dict[ConfidenceKind, str] = {
     "pLDDT": "Confidence (pLDDT)",
+    "expected lDDT": "Confidence (expected lDDT)",
     "B-factor": "B-factor (Å²)",
     "none": "Nothing to show",
 }
@@ -24,6 +27,8 @@ BANDS = (
 _PREDICTORS = (
     r"alphafold|colabfold|esmfold|esm3|rosettafold|omegafold|openfold|boltz|chai-?1|protenix|simplefold"
 )
+BIOTL_REMARK = "REMARK 250 BIOTL CONFIDENCE:"
+"""How a file that BioTL writes says what its B column holds."""
 _MIN_RESIDUES = 10
 """Below this many residues nothing is guessed from the values alone."""
 
@@ -49,6 +54,8 @@ def read_b_column(header: str, per_atom: np.ndarray, residue_index: np.ndarray) 
     if len(per_atom) == 0 or np.ptp(per_atom) < 1e-6:
         return ColumnReading("none", 1.0, "The B column holds the same value everywhere.")
     low, high = float(per_atom.min()), float(per_atom.max())
+    if (kind := _named_by_us(header)) and low >= 0 and high <= 100:
+        return ColumnReading(kind, 1.0, f"BioTL wrote the file, and names its confidence: {kind}.")
     if _experiment(header):
         return ColumnReading(
             "B-factor", 1.0, "The file names an experiment, so the B column holds B-factors."
@@ -65,6 +72,15 @@ def read_b_column(header: str, per_atom: np.ndarray, residue_index: np.ndarray) 
             "as structure predictors write their confidence.",
         )
     return ColumnReading("B-factor", 1.0, "Nothing in the file says that it was predicted.")
+
+
+def _named_by_us(header: str) -> ConfidenceKind | None:
+    """The kind of confidence that BioTL wrote into a PDB or mmCIF file."""
+    for kind in CONFIDENCES:
+        if re.search(rf"^{BIOTL_REMARK} {kind}", header, re.MULTILINE):
+            return kind
+    is_ours = re.search(r"^_ma_qa_metric\.name .*expected lDDT", header, re.MULTILINE)
+    return "expected lDDT" if is_ours else None
 
 
 def _experiment(header: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from biotl_core.errors import UserError
+from biotl_core.structures.letters import one_letter
 
 if TYPE_CHECKING:  # biotite costs half a second, so it is imported where a file is read
     from biotite.structure import AtomArray
@@ -30,6 +31,8 @@ class ParsedFile(NamedTuple):
     n_models: int
     header: str
     """What stands before the atoms of a PDB file, or the lines of an mmCIF that say how it was made."""
+    deposited: dict[str, str] = {}  # noqa: RUF012 - never changed
+    """The whole sequence of each chain (SEQRES), residues without a position included; empty where not told."""
 
 
 def read_text(data: bytes, name: str) -> str:
@@ -112,7 +115,17 @@ def _parse_pdb(text: str, name: str, model: int) -> ParsedFile:
         atoms = file.get_structure(model=model, altloc="all", extra_fields=["b_factor", "occupancy"])
     except (ValueError, IndexError, KeyError, InvalidFileError) as error:
         raise UserError(_bad_pdb_line(lines, atom_lines, name)) from error
-    return ParsedFile(atoms, n_models, "\n".join(lines[: atom_lines[0]]))
+    header = "\n".join(lines[: atom_lines[0]])
+    return ParsedFile(atoms, n_models, header, _seqres(header))
+
+
+def _seqres(header: str) -> dict[str, str]:
+    """The sequence of each chain by the SEQRES lines of a PDB file."""
+    names: dict[str, list[str]] = {}
+    for line in header.splitlines():
+        if line.startswith("SEQRES"):
+            names.setdefault(line[11:12].strip(), []).extend(line[19:70].split())
+    return {chain: "".join(map(one_letter, found)) for chain, found in names.items()}
 
 
 def _filled_in(line: str) -> str:
@@ -177,7 +190,20 @@ def _parse_cif(text: str, name: str, model: int) -> ParsedFile:
             f"{name} could not be read as mmCIF; it may be cut off in the middle. Download it again, "
             "or save it as PDB."
         ) from error
-    return ParsedFile(atoms, n_models, _cif_header(block))
+    return ParsedFile(atoms, n_models, _cif_header(block), _cif_sequences(block))
+
+
+def _cif_sequences(block) -> dict[str, str]:
+    """The sequence of each chain by the polymer entities of an mmCIF file, under the author's chain names."""
+    wanted = ("entity_id", "mon_id", "pdb_strand_id", "seq_id")
+    if "pdbx_poly_seq_scheme" not in block or any(c not in block["pdbx_poly_seq_scheme"] for c in wanted):
+        return {}
+    scheme = block["pdbx_poly_seq_scheme"]
+    chains, names, places = (scheme[c].as_array(str) for c in ("pdb_strand_id", "mon_id", "seq_id"))
+    letters: dict[str, dict[str, str]] = {}
+    for chain, name, place in zip(chains, names, places, strict=True):
+        letters.setdefault(chain, {}).setdefault(place, one_letter(name))  # the first of two residue types
+    return {chain: "".join(found.values()) for chain, found in letters.items()}
 
 
 def _fill_in_columns(atom_site) -> None:

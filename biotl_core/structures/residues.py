@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from biotl_core.structures.letters import FORCE_FIELD, NUCLEOTIDES, one_letter
 from biotl_core.structures.secondary_structure import assign_secondary_structure
 
 if TYPE_CHECKING:
@@ -24,33 +25,7 @@ RESIDUE_COLUMNS = (
     "n_atoms",
 )
 
-STANDARD = {
-    "ALA": "A", "ARG": "R", "ASN": "N", "ASP": "D", "CYS": "C", "GLN": "Q", "GLU": "E", "GLY": "G",
-    "HIS": "H", "ILE": "I", "LEU": "L", "LYS": "K", "MET": "M", "PHE": "F", "PRO": "P", "SER": "S",
-    "THR": "T", "TRP": "W", "TYR": "Y", "VAL": "V",
-}  # fmt: skip
-# How simulation programs write protonation states; the Chemical Component Dictionary does not know them.
-FORCE_FIELD = {
-    "HID": "H", "HIE": "H", "HIP": "H", "HSD": "H", "HSE": "H", "HSP": "H", "CYX": "C", "CYM": "C",
-    "ASH": "D", "GLH": "E", "LYN": "K", "ARN": "R",
-}  # fmt: skip
-_NUCLEOTIDES = {"A": "A", "C": "C", "G": "G", "U": "U", "DA": "A", "DC": "C", "DG": "G", "DT": "T", "DU": "U"}
 _WATER = ("HOH", "WAT", "DOD", "H2O", "TIP3", "TIP", "SOL")
-
-
-def one_letter(name: str) -> str:
-    """The one-letter code of a residue name; that of its parent for a modified one, `X` where there is none.
-
-    >>> one_letter("TRP"), one_letter("MSE"), one_letter("HIE"), one_letter("DG"), one_letter("UNK")
-    ('W', 'M', 'H', 'G', 'X')
-    """
-    for table in (STANDARD, FORCE_FIELD, _NUCLEOTIDES):
-        if name in table:
-            return table[name]
-    from biotite.structure.info import one_letter_code
-
-    letter = one_letter_code(name)
-    return letter.upper() if letter and letter.isalpha() and letter.isascii() else "X"
 
 
 def is_water(names: np.ndarray) -> np.ndarray:
@@ -73,7 +48,7 @@ def classify(atoms: "AtomArray") -> np.ndarray:
     known = filter_amino_acids(atoms) | np.isin(atoms.res_name, list(FORCE_FIELD))
     protein = (known & (has_alpha | ~atoms.hetero)) | (has_alpha & ~atoms.hetero)
     kinds = np.full(len(atoms), "ligand", dtype="U8")
-    kinds[filter_nucleotides(atoms) | np.isin(atoms.res_name, list(_NUCLEOTIDES))] = "nucleic"
+    kinds[filter_nucleotides(atoms) | np.isin(atoms.res_name, list(NUCLEOTIDES))] = "nucleic"
     kinds[protein] = "protein"
     kinds[is_water(atoms.res_name)] = "water"
     return kinds

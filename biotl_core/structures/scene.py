@@ -38,6 +38,8 @@ def scene(
     selected: int | None = None,
     show_ligands: bool = True,
     height: int = 480,
+    partner: int | None = None,
+    link: str | None = None,
 ) -> dict[str, Any]:
     """Everything the viewer needs, as values that JSON knows.
 
@@ -49,6 +51,8 @@ def scene(
         selected: the row of `structure.residues` that is marked.
         show_ligands: draw ligands and ions too.
         height: of the viewer, in pixels.
+        partner: a second row, marked with a line to the first.
+        link: viewers of one page with the same link turn together.
     """
     table = structure.residues
     shapes = table["secondary_structure"].map({HELIX: "h", STRAND: "s"}).fillna("c")
@@ -77,6 +81,8 @@ def scene(
         "traced": list(structure.traced_chains()),
         "chain": chain,
         "selected": selected,
+        "partner": partner,
+        "link": link,
         "ligands": show_ligands,
         "height": height,
     }

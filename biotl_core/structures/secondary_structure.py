@@ -5,7 +5,7 @@ three kinds of helix called helix and ladders of at least two bridges called str
 (Labesse et al., CABIOS 13, 291, 1997) as in biotite.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -64,6 +64,63 @@ def _positions(polymer: "AtomArray", starts: np.ndarray, name: str) -> np.ndarra
     return positions
 
 
+EIGHT_STATES = {
+    "H": "alpha helix", "B": "single bridge", "E": "strand", "G": "3-10 helix", "I": "pi helix", "T": "turn",
+    "S": "bend", "C": "coil",
+}  # fmt: skip
+"""The eight states of DSSP, with C where DSSP writes a blank."""
+_BEND = 70.0
+"""Degrees by which the chain turns over five residues in a bend."""
+
+
+def eight_states(
+    n: np.ndarray, ca: np.ndarray, c: np.ndarray, o: np.ndarray, chain: np.ndarray, is_proline: np.ndarray
+) -> np.ndarray:
+    """The state of each residue by its letter in `EIGHT_STATES`, shape (length,), from backbone positions in Å.
+
+    Args:
+        n, ca, c, o: shape (length, 3), without nan.
+        chain: name of the chain of each residue, shape (length,).
+        is_proline: which residues have no hydrogen at the nitrogen, shape (length,).
+    """
+    length = len(n)
+    found = np.full(length, "C", dtype="U1")
+    if length < 5:
+        return found
+    patterns = _patterns(n, ca, c, o, chain, is_proline)
+    found[_bends(ca, patterns.segment)] = "S"
+    for letter, is_there in (
+        ("T", patterns.turn),
+        ("I", patterns.helix[5]),
+        ("G", patterns.helix[3]),
+        ("B", patterns.bridge),
+        ("E", patterns.ladder),
+        ("H", patterns.helix[4]),
+    ):
+        found[is_there] = letter
+    return found
+
+
+def _bends(ca: np.ndarray, segment: np.ndarray) -> np.ndarray:
+    before, after = ca[2:-2] - ca[:-4], ca[4:] - ca[2:-2]
+    cosine = (before * after).sum(axis=1) / (np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1))
+    is_bend = np.zeros(len(ca), dtype=bool)
+    is_bend[2:-2] = (cosine < np.cos(np.radians(_BEND))) & (segment[4:] == segment[:-4])
+    return is_bend
+
+
+class _Patterns(NamedTuple):
+    """What hydrogen bonds make of each residue, arrays of shape (length,)."""
+
+    segment: np.ndarray
+    """Number of the unbroken stretch."""
+    helix: dict[int, np.ndarray]
+    """Within a helix of that span: 3, 4 (alpha) or 5."""
+    turn: np.ndarray
+    bridge: np.ndarray
+    ladder: np.ndarray
+
+
 def _from_hydrogen_bonds(
     n: np.ndarray, ca: np.ndarray, c: np.ndarray, o: np.ndarray, chain: np.ndarray, is_proline: np.ndarray
 ) -> np.ndarray:
@@ -71,6 +128,16 @@ def _from_hydrogen_bonds(
     length = len(n)
     if length < 3:
         return np.full(length, COIL, dtype="U6")
+    patterns = _patterns(n, ca, c, o, chain, is_proline)
+    is_other_helix = (patterns.helix[3] | patterns.helix[5]) & ~patterns.ladder
+    found = np.full(length, COIL, dtype="U6")
+    found[patterns.ladder] = STRAND
+    found[patterns.helix[4] | is_other_helix] = HELIX
+    return found
+
+
+def _patterns(n, ca, c, o, chain, is_proline) -> _Patterns:
+    length = len(n)
     is_bonded_on = np.linalg.norm(c[:-1] - n[1:], axis=1) < 2.5
     segment = np.concatenate([[0], np.cumsum(~(is_bonded_on & (chain[1:] == chain[:-1])))])
     bonds = _hydrogen_bonds(n, ca, c, o, segment, is_proline)
@@ -92,12 +159,14 @@ def _from_hydrogen_bonds(
             inside[begins + k] = True
         return inside[:length]
 
-    is_alpha, is_strand = helices(4), _ladders(ca, segment, bonded)
-    is_other_helix = (helices(3) | helices(5)) & ~is_strand
-    found = np.full(length, COIL, dtype="U6")
-    found[is_strand] = STRAND
-    found[is_alpha | is_other_helix] = HELIX
-    return found
+    is_turn = np.zeros(length + 5, dtype=bool)
+    for span in (3, 4, 5):
+        for k in range(1, span):
+            is_turn[np.flatnonzero(turns(span)) + k] = True
+    is_bridge, is_ladder = _ladders(ca, segment, bonded)
+    return _Patterns(
+        segment, {span: helices(span) for span in (3, 4, 5)}, is_turn[:length], is_bridge, is_ladder
+    )
 
 
 def _hydrogen_bonds(n, ca, c, o, segment, is_proline) -> np.ndarray:
@@ -126,8 +195,8 @@ def _hydrogen_bonds(n, ca, c, o, segment, is_proline) -> np.ndarray:
     return np.unique(acceptor[is_bond].astype(np.int64) * len(n) + donor[is_bond])
 
 
-def _ladders(ca: np.ndarray, segment: np.ndarray, bonded) -> np.ndarray:
-    """Residues in at least two bridges in a row, and the single residue of a bulge between such."""
+def _ladders(ca: np.ndarray, segment: np.ndarray, bonded) -> tuple[np.ndarray, np.ndarray]:
+    """Residues in any bridge; and those in at least two in a row, with the single residue of a bulge between such."""
     from scipy.spatial import cKDTree
 
     length = len(ca)
@@ -139,9 +208,10 @@ def _ladders(ca: np.ndarray, segment: np.ndarray, bonded) -> np.ndarray:
     i, j = i[both_inner], j[both_inner]
     parallel = (bonded(i - 1, j) & bonded(j, i + 1)) | (bonded(j - 1, i) & bonded(i, j + 1))
     antiparallel = (bonded(i, j) & bonded(j, i)) | (bonded(i - 1, j + 1) & bonded(j - 1, i + 1))
-    is_strand = np.zeros(length, dtype=bool)
+    is_strand, in_bridge = np.zeros(length, dtype=bool), np.zeros(length, dtype=bool)
     for is_bridge, step in ((parallel, 1), (antiparallel, -1)):
         first, second = i[is_bridge], j[is_bridge]
+        in_bridge[first] = in_bridge[second] = True
         codes = first * length + second
         for direction in (1, -1):
             beside = (first + direction) * length + second + direction * step
@@ -150,4 +220,4 @@ def _ladders(ca: np.ndarray, segment: np.ndarray, bonded) -> np.ndarray:
             is_strand[second[is_continued]] = True
     bulge = is_strand[:-2] & is_strand[2:] & (segment[:-2] == segment[2:])
     is_strand[1:-1] |= bulge
-    return is_strand
+    return in_bridge, is_strand

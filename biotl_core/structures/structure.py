@@ -12,7 +12,8 @@ import pandas as pd
 
 from biotl_core.errors import UserError
 from biotl_core.structures import residues as residue_tables
-from biotl_core.structures.confidence import ColumnReading, ConfidenceKind, read_b_column
+from biotl_core.structures.confidence import CONFIDENCES, ColumnReading, ConfidenceKind, read_b_column
+from biotl_core.structures.letters import FORCE_FIELD, STANDARD, one_letter
 from biotl_core.structures.parsing import parse, pick_alternates, read_text
 from biotl_core.wording import say_count
 
@@ -137,7 +138,7 @@ def read_structure(source: Path | bytes, name: str | None = None, model: int = 1
     n_polymer = int(table["n_atoms"].sum())
     residue_index = np.repeat(np.arange(len(table)), table["n_atoms"])
     reading = read_b_column(parsed.header, atoms.b_factor[:n_polymer], residue_index)
-    if reading.kind == "pLDDT":
+    if reading.kind in CONFIDENCES:
         atoms.b_factor = atoms.b_factor * reading.scale
         table["b_factor"] = residue_tables.alpha_values(atoms, kinds)
     drawn, counts, detail = _what_to_draw(atoms, kinds, residue_index, len(table))
@@ -171,12 +172,12 @@ def with_confidence_kind(structure: Structure, kind: ConfidenceKind) -> Structur
     if kind == structure.confidence_kind:
         return structure
     values = structure.residues["b_factor"]
-    if kind == "pLDDT" and not (values.min() >= 0 and values.max() <= 100):
+    if kind in CONFIDENCES and not (values.min() >= 0 and values.max() <= 100):
         raise UserError(
-            f"A confidence (pLDDT) lies between 0 and 100, but the B column of {structure.name} reaches from "
+            f"A confidence lies between 0 and 100, but the B column of {structure.name} reaches from "
             f"{values.min():.1f} to {values.max():.1f}. Read it as B-factors."
         )
-    scale = 100.0 if kind == "pLDDT" and values.max() <= 1 else 1.0
+    scale = 100.0 if kind in CONFIDENCES and values.max() <= 1 else 1.0
     reading = ColumnReading(kind, scale, "You said so.")
     return replace(
         structure,
@@ -211,9 +212,9 @@ def _tell(parsed, atoms, kinds, is_hydrogen, n_alternates: int, renamed: str) ->
     if n_waters := len(np.unique(atoms.res_id[kinds == "water"])):
         notes.append(f"Water ({say_count(n_waters, 'molecule')}) is not drawn.")
     names = np.unique(atoms.res_name[kinds == "protein"])
-    modified = [n for n in names if n not in residue_tables.STANDARD and n not in residue_tables.FORCE_FIELD]
+    modified = [n for n in names if n not in STANDARD and n not in FORCE_FIELD]
     if modified:
-        letters = ", ".join(f"{name} as {residue_tables.one_letter(name)}" for name in modified[:6])
+        letters = ", ".join(f"{name} as {one_letter(name)}" for name in modified[:6])
         notes.append(f"Modified residues are read as their parents: {letters}.")
     return notes
 

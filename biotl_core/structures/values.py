@@ -258,7 +258,7 @@ def _split_number(cell: str, chain: str) -> tuple[str, str]:
 
 
 def _letter(text: str) -> str:
-    from biotl_core.structures.residues import one_letter
+    from biotl_core.structures.letters import one_letter
 
     text = text.strip().upper()
     return one_letter(text) if len(text) == 3 else text

@@ -86,6 +86,50 @@ class StructureView {
       this.look = look;
     }
     this.select(data.selected);
+    this.drawPartner(data.partner ?? null);
+    this.joinLink(data.link ?? null);
+  }
+
+  // A second residue of a chosen pair, and the line between both.
+  drawPartner(row) {
+    (this.partnerShapes ?? []).forEach((shape) => this.viewer.removeShape(shape));
+    this.partnerShapes = [];
+    const [one, other] = [this.anchors[this.selected], this.anchors[row]];
+    if (other && this.isShown(other)) {
+      this.partnerShapes.push(this.ball(other, 0.35));
+      if (one && this.isShown(one)) {
+        const color = hexOf(getComputedStyle(this.find('.legend')).color);
+        this.partnerShapes.push(this.viewer.addLine({ start: one, end: other, dashed: true, linewidth: 3, color }));
+      }
+    }
+    this.viewer.render();
+  }
+
+  // Viewers of one link turn together: whoever is moved by hand tells the others.
+  joinLink(name) {
+    if (this.link === name) return;
+    this.leaveLink();
+    this.link = name;
+    if (name === null) return;
+    const group = ((window.__biotlLinks ??= {})[name] ??= new Set());
+    group.add(this);
+    this.viewer.setViewChangeCallback((view) => {
+      if (this.isFollowing) return;
+      group.forEach((other) => other !== this && other.follow(view));
+    });
+    const first = [...group].find((other) => other !== this && other.root.isConnected);
+    if (first) this.follow(first.viewer.getView());
+  }
+
+  follow(view) {
+    this.isFollowing = true;
+    this.viewer.setView(view, true);
+    this.viewer.render();
+    this.isFollowing = false;
+  }
+
+  leaveLink() {
+    if (this.link) window.__biotlLinks?.[this.link]?.delete(this);
   }
 
   readModel() {
@@ -94,6 +138,7 @@ class StructureView {
     viewer.removeAllSurfaces();
     viewer.removeAllShapes();
     this.marker = this.pointer = null;
+    this.partnerShapes = [];
     this.selected = null;
     const model = viewer.addModel(data.text, data.format, { noSecondaryStructure: true });
     const atoms = model.selectedAtoms({});
@@ -356,6 +401,7 @@ class StructureView {
   }
 
   dispose() {
+    this.leaveLink();
     this.viewer.spin(false);
     this.viewer.removeAllModels();
     this.viewer.getCanvas().getContext('webgl2')?.getExtension('WEBGL_lose_context')?.loseContext();
