@@ -35,6 +35,9 @@ PAGES: dict[str, PageEntry] = {
             "structures", "Structures", ":material/deployed_code:", "Applications", "See values in 3D."
         ),
         PageEntry(
+            "genomes", "Genomes", ":material/genetics:", "Applications", "Compare genomes gene by gene."
+        ),
+        PageEntry(
             "models", "Models", ":material/hub:", "Library", "See which backbones are here, get others."
         ),
     )

@@ -14,7 +14,7 @@ from widgets.describe import describe_dataset
 from widgets.navigation import PAGES, link_page
 from widgets.readers import chosen_dataset_name, read_dataset
 
-_PAGE_OF_KIND = {"train": "runs", "download": "models"}
+_PAGE_OF_KIND = {"train": "runs", "download": "models", "genomes": "genomes"}
 _SHOWN_RUNS = 3
 
 

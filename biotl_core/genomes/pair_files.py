@@ -18,7 +18,7 @@ from biotl_core.home import home_subfolder
 
 _VERSION = 1
 """Raised when the same genomes would give another result."""
-_TABLES = ("orthologs", "blocks", "segments")
+_TABLES = ("orthologs", "blocks", "segments", "nearest")
 
 
 def save_pair(pair: Pair, folder: Path) -> None:
