@@ -90,7 +90,7 @@ def _draw_cards(comparison: Comparison, a: int, b: int) -> None:
         inside = (pair.orthologs["block"] >= 0).mean() if len(pair.orthologs) else 0.0
         counts = pair.rearrangements
         cards += [
-            NumberCard("Genes in common", n, note=f"{inside:.0%} in blocks of one order", help="Pairs of orthologs."),
+            NumberCard("Genes in common", n, note=f"{inside:.0%} in blocks", help="Pairs of orthologs; a block is a run of one order."),
             NumberCard(
                 "Blocks of gene order", counts.n_blocks, note=f"{counts.n_inverted:,} turned",
                 help=f"Runs of genes in one order. Breakpoints between them: {counts.n_breakpoints:,}.",
@@ -98,20 +98,21 @@ def _draw_cards(comparison: Comparison, a: int, b: int) -> None:
         ]  # fmt: skip
         for genome, mine in ((first, "rank_a"), (second, "rank_b")):
             alone = len(genome.coding) - pair.orthologs[mine].nunique()
-            note = f"of {len(genome.coding):,}; {say_number(genome.size / 1e6)} Mb, GC {genome.gc_share:.1%}"
-            cards.append(
-                NumberCard(
-                    f"Only in {plain(genome.name)[:24]}", alone, note=note, help="Genes without a partner."
-                )
-            )
+            about = f"{say_number(genome.size / 1e6)} million letters, GC {genome.gc_share:.1%}."
+            title = f"Only in {plain(genome.name)[:18]}"
+            note = f"of {len(genome.coding):,} genes"
+            cards.append(NumberCard(title, alone, note=note, help=f"Genes without a partner. {about}"))
     draw_number_cards(cards)
 
 
 def _identity_card(pair: Pair) -> NumberCard:
     if pair.ani.identity is not None:
-        note = f"over {pair.ani.fraction_a:.0%} and {pair.ani.fraction_b:.0%} of them"
+        note = f"over {pair.ani.fraction_a:.0%} and {pair.ani.fraction_b:.0%}"
         return NumberCard(
-            "Identical DNA", f"{pair.ani.identity:.2%}", note=note, help="Average nucleotide identity (ANI)."
+            "Identical DNA",
+            f"{pair.ani.identity:.2%}",
+            note=note,
+            help="Average nucleotide identity (ANI), over the parts of each genome that align.",
         )
     help = "Average amino-acid identity (AAI): the DNA is too unlike for an average nucleotide identity."
     return NumberCard(
@@ -271,8 +272,10 @@ def _draw_unique(comparison: Comparison, a: int, b: int, store: str) -> None:
         "  \n".join(f"**{verdict}** ({counts[verdict]:,}): {VERDICTS[verdict]}" for verdict in verdicts)
     )
     st.dataframe(
-        table.drop(columns="rank"), hide_index=True, height=400,
+        table.drop(columns="rank"), hide_index=True, height=400, placeholder="",
         column_config={
+            "product": st.column_config.TextColumn(width="medium"),
+            "nearest_gene": "nearest gene",
             "evalue": st.column_config.NumberColumn("E-value", format="%.1e"),
             "identity": st.column_config.NumberColumn(format="percent"),
             "coverage": st.column_config.NumberColumn("part aligned", format="percent"),

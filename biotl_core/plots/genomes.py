@@ -259,6 +259,7 @@ def _window(genome: Genome, rank: int, turn: int) -> pd.DataFrame:
             "right": ends.max(axis=0),
             "strand": near["strand"].to_numpy() * turn,
             "name": gene_names(genome)[near.index],
+            "has_symbol": (near["symbol"] != "").to_numpy(),
             "product": near["product"].to_numpy(),
         }
     )
@@ -278,7 +279,9 @@ def _add_arrows(figure: go.Figure, genes: pd.DataFrame, y: float, chosen: int, p
                 text=f"<b>{shown(gene.name)}</b><br>{shown(gene.product)}", hoverinfo="text", hoveron="fills",
             )
         )  # fmt: skip
-    labels = all_shown(genes["name"], 14)
+    # A locus tag is long and says little: only symbols, and the chosen gene, are written out.
+    is_named = genes["has_symbol"] | (genes["rank"] == chosen)
+    labels = all_shown(genes["name"].where(is_named, ""), 14)
     figure.add_trace(
         go.Scatter(
             x=(genes["left"] + genes["right"]) / 2, y=[y + (0.33 if y > 0.5 else -0.33)] * len(genes), mode="text",
