@@ -90,7 +90,9 @@ def _draw_cards(comparison: Comparison, a: int, b: int) -> None:
         inside = (pair.orthologs["block"] >= 0).mean() if len(pair.orthologs) else 0.0
         counts = pair.rearrangements
         cards += [
-            NumberCard("Genes in common", n, note=f"{inside:.0%} in blocks", help="Pairs of orthologs; a block is a run of one order."),
+            NumberCard(
+                "Genes in common", n, note=f"{inside:.0%} in blocks", help="Orthologs; a block is a run of one order."
+            ),
             NumberCard(
                 "Blocks of gene order", counts.n_blocks, note=f"{counts.n_inverted:,} turned",
                 help=f"Runs of genes in one order. Breakpoints between them: {counts.n_breakpoints:,}.",
