@@ -37,6 +37,11 @@ QUESTIONS = ("In which order?", "How alike?", "What do they do?", "Really unique
 SVG = {"toImageButtonOptions": {"format": "svg"}, "displaylogo": False}
 """The camera button of a figure saves a picture that can be edited."""
 _MOST_RIBBONS = 12
+_FIRST_COLUMNS = [
+    "symbol_a", "gene_a", "symbol_b", "gene_b", "product_a", "identity", "tier", "bits", "evalue", "coverage_a",
+    "coverage_b", "relation",
+]  # fmt: skip
+"""Of the table of pairs, what is shown first."""
 
 
 @st.cache_resource(max_entries=3, show_spinner="Opening the comparison")
@@ -86,7 +91,8 @@ def _draw_cards(comparison: Comparison, a: int, b: int) -> None:
     pair = comparison.pairs[a, b]
     cards = [_identity_card(pair)]
     if len(first.coding) and len(second.coding):
-        n = len(pair.orthologs[pair.orthologs["tier"] != "embedding only"])
+        shared = pair.orthologs[pair.orthologs["tier"] != "embedding only"]
+        n = len(shared)
         inside = (pair.orthologs["block"] >= 0).mean() if len(pair.orthologs) else 0.0
         counts = pair.rearrangements
         cards += [
@@ -99,7 +105,7 @@ def _draw_cards(comparison: Comparison, a: int, b: int) -> None:
             ),
         ]  # fmt: skip
         for genome, mine in ((first, "rank_a"), (second, "rank_b")):
-            alone = len(genome.coding) - pair.orthologs[mine].nunique()
+            alone = len(genome.coding) - shared[mine].nunique()
             about = f"{say_number(genome.size / 1e6)} million letters, GC {genome.gc_share:.1%}."
             title = f"Only in {plain(genome.name)[:18]}"
             note = f"of {len(genome.coding):,} genes"
@@ -215,7 +221,8 @@ def _draw_alike(comparison: Comparison, a: int, b: int, store: str) -> None:
     st.caption("  \n".join(f"**{tier}**: {TIERS[tier]}" for tier in present))
     table = ortholog_table(comparison, a, b)
     st.dataframe(
-        table, hide_index=True, height=320, lazy=True,
+        table[[*_FIRST_COLUMNS, *table.columns.difference(_FIRST_COLUMNS, sort=False)]],
+        hide_index=True, height=320, lazy=True,
         column_config={
             "identity": st.column_config.ProgressColumn("identity", min_value=0, max_value=1, format="percent"),
             "evalue": st.column_config.NumberColumn("E-value", format="%.1e"),

@@ -61,7 +61,7 @@ def plot_gene_order(first: Genome, second: Genome, pair: Pair) -> go.Figure:
     ] * turn_b[orthologs["rank_b"]]  # fmt: skip
     inside = (orthologs["block"] >= 0).to_numpy()
     groups = (
-        ("alone", ~inside, OTHER),
+        ("outside blocks", ~inside, OTHER),
         ("in order", inside & (turn > 0), SAME),
         ("in order, turned", inside & (turn < 0), INVERTED),
     )
