@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from biotl_core.genomes.dna import find_segments
 from biotl_core.genomes.gene_order import find_blocks, gene_places
+from biotl_core.genomes.genome import Genome, gene_table
 from biotl_core.genomes.pair import compare_pair
 from biotl_core.genomes.simulation import Evolution, evolve, evolve_protein, simulate_ancestor, true_pairs
 from biotl_core.genomes.translation import protein_of, reverse_complement
@@ -107,3 +109,18 @@ def test_chaining_reads_both_directions_by_hand():
 def test_places_follow_the_order_of_genes():
     genome = simulated_pair(0.1)[0].genome
     assert gene_places(genome)[:, 1].tolist() == genome.coding["strand"].tolist()
+
+
+def test_aligned_dna_is_cut_where_only_one_genome_has_letters():
+    rng = np.random.default_rng(3)
+    left, gained, right = ("".join(rng.choice(list("ACGT"), n)) for n in (3000, 700, 2000))
+    first = Genome("a", {"c": left + right}, gene_table([]))
+    for dna, direction in ((left + gained + right, 1), (reverse_complement(left + gained + right), -1)):
+        segments = find_segments(first, Genome("b", {"d": dna}, gene_table([])))
+        places = segments[["start_a", "end_a", "start_b", "end_b"]].to_numpy()
+        there = [[0, 3000, 0, 3000], [3000, 5000, 3700, 5700]]
+        turned = [[0, 3000, 2700, 5700], [3000, 5000, 0, 2000]]
+        # The border may lie a few letters off, where the two sides begin alike.
+        assert np.abs(places - np.array(there if direction > 0 else turned)).max() <= 5
+        assert (segments["direction"] == direction).all()
+        assert segments["identity"].min() == 1.0

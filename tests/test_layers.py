@@ -31,6 +31,7 @@ GROUND_AND_ROOF = (0, len(FLOORS) - 1)
 TORCH = {"torch", "transformers", "peft", "accelerate", "safetensors"}
 TORCH_MODULES = re.compile(
     r"backbones/(encoder|embeddings|conversion|likelihood)"
+    r"|genomes/(homology_head|transfer)"
     r"|structures/(distance_head|distogram|esmfold)"
     r"|learning/(model|training|adaptation|prediction|losses|examples|certainty)"
     r"|runs/(training_run|tuning|reload_check|prediction_run|probe_run|study_run|scan_run|plan_run|assay_run)"

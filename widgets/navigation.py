@@ -32,9 +32,12 @@ PAGES: dict[str, PageEntry] = {
         PageEntry("runs", "Runs", ":material/monitoring:", "Workflow", "Watch, judge and compare."),
         PageEntry("predict", "Predict", ":material/online_prediction:", "Workflow", "Predict new sequences."),
         PageEntry("scan", "Scan", ":material/grid_on:", "Workflow", "See the effect of every mutation."),
-        PageEntry("next", "Next round", ":material/science:", "Workflow", "Choose what to measure next."),
+        PageEntry("next", "Next round", ":material/next_plan:", "Workflow", "Choose what to measure next."),
         PageEntry(
             "structures", "Structures", ":material/deployed_code:", "Applications", "See values in 3D."
+        ),
+        PageEntry(
+            "genomes", "Genomes", ":material/genetics:", "Applications", "Compare genomes gene by gene."
         ),
         PageEntry(
             "screening", "Screening", ":material/science:", "Applications", "Rank molecules against a target."

@@ -194,7 +194,7 @@ def say_comparison(comparison: Comparison) -> str:
     """What was found, in one sentence."""
     genomes, pairs = comparison.genomes, comparison.pairs
     if len(genomes) == 2:
-        return _say_pair(genomes, pairs[0, 1], comparison.groups)
+        return _say_pair(genomes, pairs[0, 1])
     counts = count_shares(comparison.groups)
     return (
         f"{len(genomes):,} genomes share {say_count(counts['core'], 'group')} of genes; "
@@ -202,7 +202,7 @@ def say_comparison(comparison: Comparison) -> str:
     )
 
 
-def _say_pair(genomes: Sequence[Genome], pair: Pair, groups: pd.DataFrame) -> str:
+def _say_pair(genomes: Sequence[Genome], pair: Pair) -> str:
     if not all(len(genome.coding) for genome in genomes):
         if pair.ani.identity is None:
             return "Too little of the DNA aligns to measure an identity, and there are no genes to compare."
@@ -212,11 +212,14 @@ def _say_pair(genomes: Sequence[Genome], pair: Pair, groups: pd.DataFrame) -> st
         else f"{pair.aai:.0%} identical proteins" if pair.aai is not None
         else "too distant to measure an identity"
     )  # fmt: skip
-    n_unique = groups[groups["share"] == "unique"]["genome"].value_counts()
-    alone = " and ".join(f"{n_unique.get(i, 0):,} only in {genome.name}" for i, genome in enumerate(genomes))
+    shared = pair.orthologs[pair.orthologs["tier"] != "embedding only"]
+    alone = " and ".join(
+        f"{len(genome.coding) - shared[ranks].nunique():,} only in {genome.name}"
+        for genome, ranks in zip(genomes, ("rank_a", "rank_b"), strict=True)
+    )
     n_blocks = pair.rearrangements.n_blocks
     order = f", in {say_count(n_blocks, 'block')} of gene order" if n_blocks else ""
-    return f"{alike[0].upper()}{alike[1:]}: {len(pair.orthologs):,} genes in common{order}; {alone}."
+    return f"{alike[0].upper()}{alike[1:]}: {len(shared):,} genes in common{order}; {alone}."
 
 
 def summarise(comparison: Comparison, settings: PairSettings) -> dict[str, Any]:

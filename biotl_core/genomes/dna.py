@@ -1,8 +1,9 @@
 """Two genomes as DNA: average nucleotide identity, and the segments that align, turned ones among them."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -13,6 +14,10 @@ _SMALL = 200_000
 SEGMENT_COLUMNS = (
     "contig_a", "start_a", "end_a", "contig_b", "start_b", "end_b", "direction", "identity", "length",
 )  # fmt: skip
+_TELL_MATCHES = 0x4000000
+"""minimap2's --eqx: equal and unequal letters are told apart."""
+_LARGE_INDEL = 100
+"""Letters that only one genome has: from here on the alignment is cut, for nothing aligns with them."""
 MIN_SEGMENT = 500
 """Letters of an aligned segment at least."""
 
@@ -54,13 +59,34 @@ def find_segments(first: Genome, second: Genome, min_length: int = MIN_SEGMENT) 
         fasta = Path(folder) / "a.fna"
         names = list(first.contigs)
         fasta.write_text("".join(f">{i}\n{first.contigs[name]}\n" for i, name in enumerate(names)))
-        index = mappy.Aligner(str(fasta), preset="asm20", n_threads=1)
+        index = mappy.Aligner(str(fasta), preset="asm20", n_threads=1, extra_flags=_TELL_MATCHES)
         for contig, dna in second.contigs.items():
             for hit in index.map(dna):
-                if hit.r_en - hit.r_st < min_length or not hit.is_primary:
-                    continue
-                place_a = (names[int(hit.ctg)], hit.r_st, hit.r_en)
-                identity = hit.mlen / max(hit.blen, 1)
-                rows.append((*place_a, contig, hit.q_st, hit.q_en, hit.strand, identity, hit.r_en - hit.r_st))
+                if hit.is_primary:
+                    name = names[int(hit.ctg)]
+                    rows += [(name, *piece[:2], contig, *piece[2:]) for piece in _pieces(hit)]
+    rows = [row for row in rows if row[2] - row[1] >= min_length]
     table = pd.DataFrame(rows, columns=list(SEGMENT_COLUMNS))
     return table.sort_values("length", ascending=False, kind="stable", ignore_index=True)
+
+
+def _pieces(hit: Any) -> Iterator[tuple[int, int, int, int, int, float, int]]:
+    """A hit cut at its large insertions and deletions: places in both, direction, identity, letters of the first."""
+    at_a, at_b = hit.r_st, hit.q_st if hit.strand > 0 else hit.q_en
+    begin_a, begin_b, n_equal, n_columns = at_a, at_b, 0, 0
+    for length, kind in [*hit.cigar, (_LARGE_INDEL, _END)]:
+        is_gap = kind in (1, 2, 3, _END)
+        if is_gap and length >= _LARGE_INDEL:
+            if at_a > begin_a:
+                place_b = sorted((begin_b, at_b))
+                yield begin_a, at_a, *place_b, hit.strand, n_equal / max(n_columns, 1), at_a - begin_a
+        else:
+            n_equal, n_columns = n_equal + length * (kind == 7), n_columns + length
+        at_a += length if kind in (2, 3, 7, 8) else 0
+        at_b += length * hit.strand if kind in (1, 7, 8) else 0
+        if is_gap and length >= _LARGE_INDEL:
+            begin_a, begin_b, n_equal, n_columns = at_a, at_b, 0, 0
+
+
+_END = -1
+"""Stands for the end of the alignment in the list of its operations."""

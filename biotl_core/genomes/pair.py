@@ -34,6 +34,7 @@ from biotl_core.genomes.orthologs import (
     find_hits,
     is_ortholog,
 )
+from biotl_core.genomes.unique import NEAREST_COLUMNS
 from biotl_core.progress import Control
 
 Tier = Literal[
@@ -53,6 +54,8 @@ _NEIGHBOURS, _NEAR = 5, 6
 _PLACE_BONUS = 0.025
 """Share of its score that a hit gains by each pair around it: of nearly equal copies, the one in place wins."""
 _EVALUE_AT_PLACE = 1.0
+_WORTH_A_LOOK = 75
+"""Raw score (34 bits) below which the best alignment of a gene without a partner says nothing."""
 Result = TypeVar("Result")
 
 
@@ -81,6 +84,8 @@ class Pair:
     """One row a block, with the fields of `gene_order.Block`."""
     segments: pd.DataFrame
     """Aligned DNA, see `dna.find_segments`."""
+    nearest: pd.DataFrame
+    """The best alignment of each gene without a partner, `unique.NEAREST_COLUMNS`; `side` 0 or 1 says whose gene."""
     arrangement: Arrangement
     """How the contigs of the second genome lie beside the first."""
     rearrangements: Rearrangements
@@ -145,7 +150,8 @@ def compare_pair(
     control.step("Ordering genes", 0, 0)
     orthologs = clock.timed("orthologs", _find_orthologs, first, second, hits, settings)
     pair = _arranged(first, second, orthologs, settings)
-    return replace(pair, ani=ani, segments=segments, seconds=clock.seconds)
+    nearest = clock.timed("orthologs", _find_nearest, first, second, hits, orthologs)
+    return replace(pair, ani=ani, segments=segments, nearest=nearest, seconds=clock.seconds)
 
 
 def _find_orthologs(first: Genome, second: Genome, hits: Hits, settings: PairSettings) -> pd.DataFrame:
@@ -163,6 +169,21 @@ def _find_orthologs(first: Genome, second: Genome, hits: Hits, settings: PairSet
     at_place = _same_place(first, second, hits, found, settings)
     parts = [found] if at_place.empty else [found, at_place]
     return pd.concat(parts, ignore_index=True).assign(probability=np.nan)
+
+
+def _find_nearest(first: Genome, second: Genome, hits: Hits, orthologs: pd.DataFrame) -> pd.DataFrame:
+    """The best alignment of every gene without a partner."""
+    tables = []
+    for side, ranks, paired in ((0, hits.rows, orthologs["rank_a"]), (1, hits.columns, orthologs["rank_b"])):
+        worth = np.flatnonzero(~np.isin(ranks, paired) & (hits.scores >= _WORTH_A_LOOK))
+        order = worth[np.lexsort((-hits.scores[worth].astype(np.float64), ranks[worth]))]
+        best = order[np.concatenate([[True], np.diff(ranks[order]) != 0])] if len(order) else order
+        found = describe_hits(hits, best, first.proteins, second.proteins)
+        own, other = ("a", "b") if side == 0 else ("b", "a")
+        names = {f"rank_{own}": "rank", f"rank_{other}": "partner"}
+        names |= {f"coverage_{own}": "coverage_own", f"coverage_{other}": "coverage_partner"}
+        tables.append(found.rename(columns=names).assign(side=side)[list(NEAREST_COLUMNS)])
+    return pd.concat(tables, ignore_index=True)
 
 
 def neighbour_support(hits: Hits, pairs: np.ndarray, n_a: int, n_b: int) -> np.ndarray:
@@ -237,7 +258,9 @@ def with_orthologs(
     """The pair with further orthologs (of the embedding's tiers); their blocks and counts made anew."""
     orthologs = pd.concat([pair.orthologs.drop(columns="block"), more], ignore_index=True)
     arranged = _arranged(first, second, orthologs, settings)
-    return replace(arranged, ani=pair.ani, aai=pair.aai, segments=pair.segments, seconds=pair.seconds)
+    return replace(
+        pair, orthologs=arranged.orthologs, blocks=arranged.blocks, rearrangements=arranged.rearrangements
+    )
 
 
 def _arranged(first: Genome, second: Genome, orthologs: pd.DataFrame, settings: PairSettings) -> Pair:
@@ -256,5 +279,12 @@ def _arranged(first: Genome, second: Genome, orthologs: pd.DataFrame, settings: 
     ]
     aai = float(counted["identity"].mean()) if len(counted) else None
     return Pair(
-        Ani(None, 0.0, 0.0), aai, orthologs.assign(block=numbers), table, pd.DataFrame(), arrangement, counts
+        Ani(None, 0.0, 0.0),
+        aai,
+        orthologs.assign(block=numbers),
+        table,
+        pd.DataFrame(),
+        pd.DataFrame(),
+        arrangement,
+        counts,
     )

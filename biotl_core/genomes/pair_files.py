@@ -16,9 +16,9 @@ from biotl_core.genomes.genome import Genome
 from biotl_core.genomes.pair import Pair, PairSettings
 from biotl_core.home import home_subfolder
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the same genomes would give another result."""
-_TABLES = ("orthologs", "blocks", "segments")
+_TABLES = ("orthologs", "blocks", "segments", "nearest")
 
 
 def save_pair(pair: Pair, folder: Path) -> None:
