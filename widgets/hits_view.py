@@ -197,7 +197,7 @@ def _draw_card(row: dict[str, Any], is_chosen: bool) -> None:
     with st.container(border=True, height="stretch", vertical_alignment="distribute"):
         st.image(_svg(row["smiles"], 260, 150), width="stretch")
         value = f"**{say_number(row['prediction'])}** :gray[{say_number(row['low'])} to {say_number(row['high'])}]"
-        st.markdown(f"{row['rank']}. {plain(row['name'])}  \n{value}")
+        st.markdown(f"{row['rank']}\\. {plain(row['name'])}  \n{value}")
         marks = [":gray-badge[measured]"] * bool(row["is_measured"])
         marks += [":orange-badge[unlike]"] * (row["similarity"] < 0.3)
         marks += [":red-badge[PAINS]"] * (row["pains"] != "")

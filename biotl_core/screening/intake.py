@@ -130,7 +130,7 @@ def guess_assay_reading(
     return AssayReading(
         smiles_column,
         value_column,
-        guessed_name if guessed_name != value_column else None,
+        _find_name_column(raw, guessed_name, {smiles_column, value_column}),
         _find_relation_column(raw),
         unit or guess_unit(value_column, cells[:2000]),
         concentration_molar,
@@ -155,6 +155,14 @@ def _guess_value_column(raw: RawTable, smiles_column: str) -> str:
         f"{shown(raw.source)}: which column holds what was measured? {found[0].upper()}{found[1:]}. "
         "Name one of them (in the shell: --value NAME)."
     )
+
+
+def _find_name_column(raw: RawTable, guessed: str | None, used: set[str]) -> str | None:
+    """The guessed one, else a column called as chemists call their molecules."""
+    if guessed is not None and guessed not in used:
+        return guessed
+    words = ("compound", "compound_id", "molecule", "ligand", "code", "title", "cpd")
+    return next((name for name in raw.columns if name.strip().lower() in words and name not in used), None)
 
 
 def _find_relation_column(raw: RawTable) -> str | None:
@@ -190,7 +198,7 @@ def _read_rows(raw: RawTable, reading: AssayReading, control: Control) -> pd.Dat
         if i % 1_000 == 0:
             control.step("Reading molecules", i, len(table))
         molecule = standardise(text)
-        value, value_side, why = _read_value(cell, side, reading)
+        value, value_side, why = read_value(cell, side, reading)
         found.append((molecule.smiles, value, value_side, molecule.change, molecule.reason or why))
     rows = pd.DataFrame(found, columns=["smiles", "value", "side", "change", "reason"])
     names = table[reading.name_column].tolist() if reading.name_column else [""] * len(table)
@@ -201,8 +209,8 @@ def _read_rows(raw: RawTable, reading: AssayReading, control: Control) -> pd.Dat
     return rows
 
 
-def _read_value(cell: str, side: int, reading: AssayReading) -> tuple[float, int, str]:
-    """Value, side, and why there is none."""
+def read_value(cell: str, side: int, reading: AssayReading) -> tuple[float, int, str]:
+    """Value, side of it on which the truth lies, and why there is none ("" where there is one)."""
     if not cell.strip():
         return np.nan, 0, f"Column *{reading.value_column}* is blank. Fill it in or remove the row."
     if reading.kind == "active":

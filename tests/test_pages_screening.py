@@ -1,0 +1,128 @@
+"""The Screening page through the router, without a browser."""
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from biotl_core.progress import Control
+from biotl_core.runs.assay_run import assay_run
+from biotl_core.runs.folder import read_config
+from biotl_core.runs.screen_run import screen_run
+from biotl_core.runs.status import RunStatus, write_status
+from biotl_core.screening.models import MODELS
+from tests.test_pages_runs import button, texts
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch) -> list[Path]:
+    """Runs are done at once and in this process, with the quick models."""
+    monkeypatch.setenv("BIOTL_THREADS", "1")
+    for name in ("forest", "boosting", "together"):
+        monkeypatch.delitem(MODELS, name)
+
+    def here(folder: Path) -> None:
+        work = {"assay": assay_run, "screen": screen_run}[read_config(folder)["kind"]]
+        write_status(folder, RunStatus("finished", work(folder, Control())))
+
+    monkeypatch.setattr("biotl_core.runs.screening_requests.launch", here)
+
+
+def open_page(**query: str) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    at.switch_page("pages/screening.py")
+    for word, value in query.items():
+        at.query_params[word] = value
+    at.run()
+    assert not at.exception
+    return at
+
+
+def test_from_the_example_to_a_ranked_library(biotl_home):
+    at = open_page()
+    button(at, "Try with a simulated assay").click().run()
+    assert not at.exception
+    assert "300 molecules from 318 rows" in texts(at)
+    assert at.dataframe[0].value["row"].tolist() == [313, 314, 315, 316, 317, 318]
+    button(at, "Learn from these molecules").click().run()
+    assert not at.exception
+    assert at.query_params["assay"] == "simulated-assay"
+    assert "new kinds of molecule" in texts(at)
+    assert "Contradicting measurements" in texts(at)
+    button(at, "Rank the library").click().run()
+    assert "Bring a library first" in at.warning[0].value
+    button(at, "Try with a simulated library").click().run()
+    button(at, "Rank the library").click().run()
+    assert not at.exception
+    assert "Of 1,500 molecules" in texts(at)
+    hits = at.dataframe[-1].value
+    assert len(hits) == 200 and hits["prediction"].is_monotonic_decreasing
+    next(one for one in at.button if one.key == "hit-3").click().run()
+    assert not at.exception
+    assert any(head.value.startswith("3. lib") for head in at.subheader)
+    at.pills[0].set_value(["fresh", "diverse", "no_pains", "lipinski"]).run()
+    shown = at.dataframe[-1].value
+    assert not at.exception and 0 < len(shown) < 200 and (shown["pains"] == "").all()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"\x89PNG\r\n\x1a\n", "is a picture"),
+        (b"smiles,ic50\nCCO,1\nCCN,2\n", "at least 20"),
+        (b"smiles,ic50\n" + b"MKTAYIAKQRQISFVKSHFSRQ,5\n" * 30, ""),
+        (b"smiles,result\n" + b"".join(b"C%sO,unclear\n" % (b"C" * i) for i in range(30)), ""),
+        (b"smiles,pIC50\n" + b"".join(b"C%sO,5\n" % (b"C" * i) for i in range(30)), "the same"),
+    ],
+)
+def test_bad_tables_give_a_sentence_and_a_way_on(biotl_home, content, said):
+    at = open_page()
+    at.file_uploader[0].upload("mine.csv", content, "text/csv").run()
+    assert not at.exception
+    told = [one.value for one in (*at.error, *at.info)]
+    assert len(told) == 1 and said in told[0] and "Traceback" not in told[0]
+    assert any(one.label == "Choose another table" for one in at.button)
+
+
+def test_a_broken_tenth_of_the_rows_is_listed_and_the_rest_is_learned(biotl_home):
+    rows = [f"C{'C' * i}c1ccccc1,{100 + 7 * i}" for i in range(40)]
+    rows[::10] = ["broken(,5", "CCO,n.d.", f"{'C' * 5000},3", ",9"]
+    at = open_page()
+    at.file_uploader[0].upload("mine.csv", "\n".join(["smiles,IC50 (nM)", *rows]).encode(), "text/csv").run()
+    assert not at.exception and not at.error
+    assert "36 molecules from 40 rows" in texts(at) and "4 rows could not be used" in texts(at)
+    assert at.dataframe[0].value["reason"].str.len().min() > 10
+
+
+def test_columns_and_unit_can_be_changed(biotl_home):
+    rows = [f"C{'C' * i}O,{5 + i / 10},{100 * (i + 1)}" for i in range(30)]
+    at = open_page()
+    at.file_uploader[0].upload(
+        "mine.csv", "\n".join(["smiles,first,second", *rows]).encode(), "text/csv"
+    ).run()
+    assert "which column holds what was measured" in at.info[0].value
+    choice = {box.label: box for box in at.selectbox}
+    choice["Column of what was measured"].select("second").run()
+    assert not at.exception and "second from 100 to" in texts(at)
+    {box.label: box for box in at.selectbox}["In which unit"].select("nM").run()
+    assert not at.exception and "psecond from" in texts(at)
+
+
+def test_an_address_that_leads_nowhere_is_said(biotl_home):
+    at = open_page(assay="never", screen="never")
+    assert "There is no assay called never" in at.warning[0].value
+    at = open_page(table="upload/0123456789abcdef/none.csv")
+    assert "no longer here" in at.error[0].value
+
+
+def test_a_failed_assay_says_why(biotl_home):
+    folder = biotl_home / "assays" / "broken"
+    folder.mkdir(parents=True)
+    config = {"kind": "assay", "name": "broken", "source": "x.csv", "target_name": "pIC50"}
+    (folder / "config.json").write_text(json.dumps(config))
+    write_status(folder, RunStatus("failed", "It broke."))
+    assert "It broke" in open_page(assay="broken").error[0].value
