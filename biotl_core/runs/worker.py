@@ -96,7 +96,6 @@ def main(arguments: list[str]) -> None:
     progress = ProgressWriter(folder)
     Watchdog(folder, progress, force_stop=lambda: _leave_stopped(folder, status)).start()
     _work_through(folder, status, progress)
-    progress.write()
     _leave()
 
 
@@ -128,6 +127,7 @@ def _work_through(folder: Path, status: StatusWriter, progress: ProgressWriter) 
                 devices.enter_context(turn_on(device, folder, partial(_wait, status, stop, device)))
             status.start()
             sentence = _find_work(config["kind"])(folder, Control(progress.report, stop.is_there))
+            progress.write()  # before the end is told: whoever sees the end finds all of it
             status.end("finished", sentence)
     except Stopped:
         status.end("stopped", STOPPED_SENTENCE)
