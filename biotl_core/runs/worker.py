@@ -102,7 +102,6 @@ def main(arguments: list[str]) -> None:
     progress = ProgressWriter(folder)
     Watchdog(folder, progress, force_stop=lambda: _leave_stopped(folder, status)).start()
     _work_through(folder, status, progress)
-    progress.write()
     _leave()
 
 
@@ -133,7 +132,10 @@ def _work_through(folder: Path, status: StatusWriter, progress: ProgressWriter) 
             for device in devices_of(config) if config["kind"] in QUEUED_KINDS else []:
                 devices.enter_context(turn_on(device, folder, partial(_wait, status, stop, device)))
             status.start()
-            sentence = _find_work(config["kind"])(folder, Control(progress.report, stop.is_there))
+            try:
+                sentence = _find_work(config["kind"])(folder, Control(progress.report, stop.is_there))
+            finally:
+                progress.write()  # before the end is told: whoever sees the end finds all of it
             status.end("finished", sentence)
     except Stopped:
         status.end("stopped", STOPPED_SENTENCE)
