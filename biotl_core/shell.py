@@ -13,6 +13,7 @@ POSITIONAL = {
     "train": ("data",),
     "predict": ("run", "data"),
     "embed": ("data",),
+    "study": ("run",),
 }
 """What each verb takes without an option's name, in this order."""
 

@@ -33,18 +33,19 @@ if TYPE_CHECKING:  # pandas costs half a second, which the start of a worker doe
 
     from biotl_core.data.dataset import Dataset
 
-RunKind = Literal["train", "predict", "download", "probe"]
+RunKind = Literal["train", "predict", "download", "probe", "study"]
 
 KIND_FOLDERS: dict[RunKind, str] = {
     "train": "runs",
     "predict": "predictions",
     "download": "downloads",
     "probe": "probes",
+    "study": "studies",
 }
 """Where the runs of each kind lie below the home."""
-QUEUED_KINDS = ("train",)
+QUEUED_KINDS = ("train", "study")
 """Kinds that have a device to themselves; the others are short and start at once."""
-_PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit")
+_PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit", "optuna")
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ WORK = {
     "predict": ("biotl_core.runs.prediction_run", "predict_run"),
     "download": ("biotl_core.backbones.downloading", "download_run"),
     "probe": ("biotl_core.runs.probe_run", "probe_run"),
+    "study": ("biotl_core.runs.study_run", "study_run"),
 }
 """What does the work of each kind of run: module and function `(folder, control) -> closing sentence`."""
 
