@@ -18,6 +18,7 @@ from widgets.table_steps import (
     find_leak,
     find_problems,
     free_columns,
+    kind_of_set,
     make_figures,
     possible_kinds,
     proposed_split,
@@ -87,6 +88,7 @@ columns = free_columns(table_id, reading)
 settings = chosen_split(store, proposed, kinds, columns)
 question, parts = st.columns([5, 6], gap="medium")
 with question:
+    st.caption(kind_of_set(table_id, reading, repairs))
     draw_part_column_choice(store, reading)
     draw_split_form(store, settings, proposed, kinds, dataset.modality, columns)
 with parts:

@@ -13,6 +13,7 @@ import streamlit as st
 from biotl_core.data.cleaning import Cleaned, Findings, check, clean, split_column
 from biotl_core.data.leaks import LeakReport, read_leak
 from biotl_core.data.reading import RawTable, Reading, guess_reading, read_file
+from biotl_core.data.set_kind import describe_kind
 from biotl_core.data.splitting import SplitKind, SplitResult, SplitSettings, propose_split, split
 from biotl_core.data.variants import find_variants
 from biotl_core.errors import UserError
@@ -93,6 +94,12 @@ def possible_kinds(table_id: str, reading: Reading, repairs: frozenset[str]) -> 
         kinds += ["similarity", "random"]
     kinds += ["value"] if dataset.task_name == "regression" else []
     return [*kinds, *(["group", "time"] if free_columns(table_id, reading) else [])]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def kind_of_set(table_id: str, reading: Reading, repairs: frozenset[str]) -> str:
+    """What kind of set this is, in words."""
+    return describe_kind(clean_table(table_id, reading, repairs).dataset)
 
 
 def free_columns(table_id: str, reading: Reading) -> list[str]:
