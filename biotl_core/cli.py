@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import Field, fields
 from typing import Any, NoReturn, get_args
 
+from biotl_core.data.split_settings import SPLITS
 from biotl_core.data.tasks import TASKS
 from biotl_core.errors import UserError
 from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
-from biotl_core.verbs import folding, genomes, rounds, scanning, screening, workflow
+from biotl_core.verbs import folding, genomes, rounds, scanning, screening, study, workflow
 from biotl_core.verbs.answering import add_json
 
 USER_ERROR, STOPPED = 2, 3
 _MODALITIES = ("protein", "dna", "molecule")
-_SPLITS = ("given", "random", "similarity", "scaffold", "position")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
         rounds.add_next,
         rounds.add_add_round,
         folding.add_fold,
+        study.add_study,
     ):
         add(all_verbs)
     return parser
@@ -96,9 +97,13 @@ def _add_train(all_verbs: Any) -> None:
         "--resume", action="store_true", help="go on with the stopped or failed run in --run FOLDER"
     )
     verb.add_argument("--backbone", metavar="NAME|PATH", help="default: the embedded one of the modality")
-    verb.add_argument("--split", choices=_SPLITS, help="how train, validation and test are made")
+    verb.add_argument("--split", choices=tuple(SPLITS), help="how train, validation and test are made")
     verb.add_argument("--fractions", metavar="T,V,T", help="shares of the parts, such as 0.8,0.1,0.1")
     verb.add_argument("--identity", type=float, help="sequences more alike than this share a part (0 to 1)")
+    verb.add_argument(
+        "--coverage", type=float, help="share of both sequences that must align to count as alike (0 to 1)"
+    )
+    verb.add_argument("--split-column", metavar="COLUMN", help="the groups or times of --split group or time")
     verb.add_argument(
         "--repair", action=argparse.BooleanOptionalAction, default=True, help="mend what can be mended safely"
     )

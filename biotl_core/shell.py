@@ -20,6 +20,7 @@ POSITIONAL = {
     "next": ("run",),
     "add-round": ("run", "data"),
     "fold": ("data",),
+    "study": ("run",),
 }
 """What each verb takes without an option's name, in this order."""
 

@@ -17,6 +17,8 @@ from widgets.table_steps import (
     clean_table,
     find_leak,
     find_problems,
+    free_columns,
+    kind_of_set,
     make_figures,
     possible_kinds,
     proposed_split,
@@ -82,11 +84,13 @@ st.subheader(
 )
 kinds = possible_kinds(table_id, reading, repairs)
 proposed, why_not = proposed_split(table_id, reading, repairs)
-settings = chosen_split(store, proposed, kinds)
+columns = free_columns(table_id, reading)
+settings = chosen_split(store, proposed, kinds, columns)
 question, parts = st.columns([5, 6], gap="medium")
 with question:
+    st.caption(kind_of_set(table_id, reading, repairs))
     draw_part_column_choice(store, reading)
-    draw_split_form(store, settings, proposed, kinds, dataset.modality)
+    draw_split_form(store, settings, proposed, kinds, dataset.modality, columns)
 with parts:
     try:
         result = split_table(table_id, reading, repairs, settings)

@@ -12,6 +12,8 @@ from biotl_core import plots
 from biotl_core.data.dataset import Dataset
 from biotl_core.evaluation.metrics import evaluate
 from biotl_core.plots import theme
+from biotl_core.plots.certainty import plot_bands, plot_identities, plot_ranges
+from biotl_core.plots.studies import plot_study
 from biotl_core.structures.colours import OKABE_ITO
 
 NAN = float("nan")
@@ -250,3 +252,47 @@ def test_more_classes_than_colours_become_other():
 def test_one_thing_has_one_colour_everywhere():
     assert theme.CATEGORIES == OKABE_ITO
     assert set(theme.PART_COLOURS) == {"train", "validation", "test"}
+
+
+def test_ranges_mark_what_lies_outside_and_leave_out_what_has_no_range():
+    true = np.array([0.0, 1.0, 5.0, 2.0])
+    predicted = np.array([0.1, 1.1, 1.2, 2.0])
+    lower, upper = predicted - 1, predicted + 1
+    lower[3] = upper[3] = np.nan
+    figure = plot_ranges(true, predicted, lower, upper, ["a", "b", "<c>", "d"], "Tm")
+    inside, outside = figure.data[1], figure.data[2]
+    assert list(inside.y) == [0.0, 1.0]
+    assert list(outside.y) == [5.0]
+    assert "<c>" not in str(outside.customdata)
+
+
+def test_bands_and_studies_draw_what_has_a_value_and_leave_gaps():
+    band = {
+        "low": 0.0,
+        "high": 0.3,
+        "n": 12,
+        "score": 0.4,
+        "score_low": 0.2,
+        "score_high": 0.6,
+        "covered": 0.9,
+    }
+    figure = plot_bands([band, band | {"score": None, "score_low": None, "score_high": None}], "spearman")
+    assert figure.data[0].y[0] == 0.4 and np.isnan(figure.data[0].y[1])
+    row = {"label": "seed 0", "n_train": 50, "score": 0.5, "low": 0.4, "high": 0.6}
+    seeds = plot_study({"study": "seeds", "headline": "rmse", "rows": [row, row | {"score": None}]})
+    assert list(seeds.data[0].x) == ["seed 0", "seed 0"]
+    growth = {"ceiling": 0.9, "drop": 2.0, "power": 0.5, "misfit": 0.01}
+    rows = [row | {"n_train": n} for n in (50, 100)]
+    curve = plot_study(
+        {"study": "curve", "headline": "spearman", "rows": rows, "twice": 0.7, "growth": growth}
+    )
+    assert curve.data[1].x == (200,)
+    flat = plot_study({"study": "curve", "headline": "spearman", "rows": rows, "twice": None})
+    assert len(flat.data) == 1
+
+
+def test_identities_are_drawn_with_the_line_of_near_relatives():
+    figure = plot_identities(np.array([0.2, 0.9, np.nan]), "molecule")
+    assert "Tanimoto" in figure.layout.xaxis.title.text
+    assert figure.layout.shapes[0].x0 == 0.6
+    assert not plot_identities(np.zeros(0), "protein").layout.shapes

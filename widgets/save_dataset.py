@@ -89,6 +89,8 @@ def describe_split(settings: SplitSettings, result: SplitResult) -> dict[str, An
         "fractions": list(settings.fractions),
         "seed": settings.seed,
         "identity": settings.identity,
+        "coverage": settings.coverage,
+        "column": settings.column,
         "sentence": result.sentence,
         "notes": list(result.notes),
         "counts": dict(result.counts),

@@ -29,6 +29,9 @@ def train_command(
         parts["fractions"] = [f"{fraction:g}" for fraction in split.get("fractions", ())]
     if split.get("kind") == "similarity":
         parts["identity"] = split.get("identity")
+        parts["coverage"] = split.get("coverage")
+    if split.get("kind") in ("group", "time"):
+        parts["split_column"] = split.get("column")
     reading = {name: value for name, value in dict(origin.get("reading", {})).items() if value}
     return shell_command(
         "train",

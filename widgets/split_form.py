@@ -25,6 +25,11 @@ class _Answer(NamedTuple):
 _ANSWERS: dict[SplitKind, dict[Modality | None, _Answer]] = {
     "given": {None: _Answer("What my table says", "Its own column of parts is kept.")},
     "similarity": {
+        "protein": _Answer(
+            "New proteins",
+            "Look-alikes stay in one part, so the test holds only proteins unlike those in training "
+            "(split by similarity).",
+        ),
         None: _Answer(
             "Sequences unlike these",
             "Look-alikes stay in one part, so the test holds only what is unlike the training set "
@@ -36,7 +41,7 @@ _ANSWERS: dict[SplitKind, dict[Modality | None, _Answer]] = {
     },
     "scaffold": {
         None: _Answer(
-            "Molecules on new scaffolds",
+            "New scaffolds",
             "Molecules that share a ring skeleton stay in one part (scaffold split).",
         )
     },
@@ -52,11 +57,41 @@ _ANSWERS: dict[SplitKind, dict[Modality | None, _Answer]] = {
             "New ones just like these; parts are drawn at random, evenly over the targets.",
         )
     },
+    "mutations": {
+        None: _Answer(
+            "Variants with more mutations",
+            "Training has those with few mutations, the test those with more (split by number of mutations).",
+        )
+    },
+    "value": {
+        None: _Answer(
+            "Something better than all I measured",
+            "Training has the lower values, the test the highest: can the model go beyond what it saw "
+            "(extrapolation, low to high)?",
+        )
+    },
+    "group": {
+        None: _Answer(
+            "A new family, lab or batch",
+            "Rows with the same value in a column stay in one part (grouped split).",
+        )
+    },
+    "time": {
+        None: _Answer(
+            "What comes later",
+            "Training has the earlier rows, the test the later ones (split by a column of dates or years).",
+        )
+    },
 }
+_OF_VARIANTS = _Answer(
+    "New variants of this protein", "Other mutants just like these; parts are drawn at random (random split)."
+)
 
 
-def chosen_split(store: str, proposed: SplitSettings, kinds: list[SplitKind]) -> SplitSettings:
-    """The proposed split with what she chose otherwise."""
+def chosen_split(
+    store: str, proposed: SplitSettings, kinds: list[SplitKind], columns: list[str]
+) -> SplitSettings:
+    """The proposed split with what she chose otherwise; the first of the columns as long as she chose none."""
     chosen = choices(store)
     kind = chosen.get("kind")
     validation = chosen.get("validation_share", round(100 * proposed.fractions[1]))
@@ -67,14 +102,32 @@ def chosen_split(store: str, proposed: SplitSettings, kinds: list[SplitKind]) ->
         fractions=((100 - validation - test) / 100, validation / 100, test / 100),
         seed=chosen.get("split_seed", proposed.seed),
         identity=chosen.get("identity_percent", round(100 * proposed.identity)) / 100,
+        coverage=chosen.get("coverage_percent", round(100 * proposed.coverage)) / 100,
+        column=chosen.get("split_column") or next(iter(columns), None),
     )
 
 
 def draw_split_form(
-    store: str, settings: SplitSettings, proposed: SplitSettings, kinds: list[SplitKind], modality: Modality
+    store: str,
+    settings: SplitSettings,
+    proposed: SplitSettings,
+    kinds: list[SplitKind],
+    modality: Modality,
+    columns: list[str],
 ) -> None:
-    """The question with its answers; shares and seed folded away."""
+    """The question with its answers; shares and seed folded away.
+
+    Args:
+        store: where choices are kept.
+        settings: as chosen so far.
+        proposed: what is marked as proposed.
+        kinds: of splits that make sense.
+        modality: of the sequences.
+        columns: that may hold groups or times.
+    """
     answers = {kind: _ANSWERS[kind].get(modality, _ANSWERS[kind][None]) for kind in kinds}
+    if "position" in kinds:
+        answers["random"] = _OF_VARIANTS
     st.radio(
         "What will you predict next?",
         kinds,
@@ -85,6 +138,12 @@ def draw_split_form(
         label_visibility="collapsed",
         **kept(store, "kind", settings.kind, kinds),
     )
+    if settings.kind in ("group", "time"):
+        st.selectbox(
+            "Column of the groups" if settings.kind == "group" else "Column of the times",
+            columns,
+            **kept(store, "split_column", settings.column, columns),
+        )
     with st.popover("Shares and seed", icon=":material/tune:", type="tertiary"):
         if settings.kind != "given":
             for part, name in (("validation", "validation_share"), ("test", "test_share")):
@@ -98,6 +157,14 @@ def draw_split_form(
                 help="Sequences at least as alike as this stay in the same part (identity threshold).",
                 **kept(store, "identity_percent", round(100 * settings.identity)),
             )
+            if modality != "molecule":
+                st.number_input(
+                    "Over this share of both sequences (%)",
+                    0,
+                    100,
+                    help="A pair counts as alike only where its alignment covers so much of both (coverage).",
+                    **kept(store, "coverage_percent", round(100 * settings.coverage)),
+                )
         st.number_input(
             "Random seed", 0, 2**31 - 1, help="The same seed gives the same parts.",
             **kept(store, "split_seed", settings.seed),

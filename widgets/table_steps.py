@@ -10,9 +10,10 @@ from typing import Any
 
 import streamlit as st
 
-from biotl_core.data.cleaning import Cleaned, Findings, check, clean
+from biotl_core.data.cleaning import Cleaned, Findings, check, clean, split_column
 from biotl_core.data.leaks import LeakReport, read_leak
 from biotl_core.data.reading import RawTable, Reading, guess_reading, read_file
+from biotl_core.data.set_kind import describe_kind
 from biotl_core.data.splitting import SplitKind, SplitResult, SplitSettings, propose_split, split
 from biotl_core.data.variants import find_variants
 from biotl_core.errors import UserError
@@ -81,22 +82,40 @@ def _propose(table_id: str, reading: Reading, repairs: frozenset[str]) -> SplitS
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def possible_kinds(table_id: str, reading: Reading, repairs: frozenset[str]) -> list[SplitKind]:
-    """The ways of splitting that make sense for the dataset, the most honest first."""
+    """The ways of splitting that make sense for the dataset, the likeliest questions first."""
     dataset = clean_table(table_id, reading, repairs).dataset
     kinds: list[SplitKind] = ["given"] if reading.part_column else []
     if dataset.modality == "molecule":
-        return [*kinds, "scaffold", "similarity", "random"]
-    is_variant_set = find_variants(dataset.table["sequence"].tolist()) is not None
-    return [*kinds, *(("position",) if is_variant_set else ("similarity",)), "random"]
+        kinds += ["scaffold", "similarity", "random"]
+    elif (variants := find_variants(dataset.table["sequence"].tolist())) is not None:
+        n_counts = len(set(variants.is_mutated.sum(axis=1).tolist()))
+        kinds += ["random", "position", *(["mutations"] if n_counts > 2 else [])]
+    else:
+        kinds += ["similarity", "random"]
+    kinds += ["value"] if dataset.task_name == "regression" else []
+    return [*kinds, *(["group", "time"] if free_columns(table_id, reading) else [])]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def kind_of_set(table_id: str, reading: Reading, repairs: frozenset[str]) -> str:
+    """What kind of set this is, in words."""
+    return describe_kind(clean_table(table_id, reading, repairs).dataset)
+
+
+def free_columns(table_id: str, reading: Reading) -> list[str]:
+    """Columns that may hold groups or times: those that are neither sequence nor target nor parts."""
+    taken = {reading.sequence_column, reading.part_column, reading.mask_column, *reading.target_columns}
+    return [name for name in read_table(table_id).columns if name not in taken]
 
 
 def split_table(
     table_id: str, reading: Reading, repairs: frozenset[str], settings: SplitSettings
 ) -> SplitResult:
     """The dataset with its parts."""
-    dataset = clean_table(table_id, reading, repairs).dataset
+    cleaned = clean_table(table_id, reading, repairs)
+    column = split_column(read_table(table_id), cleaned, settings)
     key = (table_id, reading, repairs, settings)
-    return wait_for("Splitting", key, lambda control: split(dataset, settings, control))
+    return wait_for("Splitting", key, lambda control: split(cleaned.dataset, settings, control, column))
 
 
 def find_leak(

@@ -42,7 +42,7 @@ def draw_transfer(folder: Path, result: dict[str, Any]) -> None:
         comparison_table(result), hide_index=True, height="content", alt="This run and the simple methods"
     )
     st.caption(
-        "Test part; in brackets the interval of 95 % (bootstrap). The last column is how much better this model is, "
+        "Test part; in brackets the interval of 95 % (bootstrap). *Ahead* is how much better this model is, "
         "both judged on the same draws of the test part (paired bootstrap): an interval without 0 is more than luck."
     )
     for run in twins:
@@ -117,9 +117,8 @@ def comparison_table(result: dict[str, Any]) -> pd.DataFrame:
     gained = ["", *(_say_gain(rival(result, name)) for name in result["baselines"])]
     return pd.DataFrame(
         [
-            {"Method": title}
+            {"Method": title, f"This model is ahead ({metric_title(result['headline'])})": gain}
             | {metric_title(m): _say_score(scores.get(m), intervals.get(m)) for m in metrics}
-            | {f"This model is ahead ({metric_title(result['headline'])})": gain}
             for (title, scores, intervals), gain in zip(rows, gained, strict=True)
         ]
     )

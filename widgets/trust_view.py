@@ -108,7 +108,8 @@ def band_table(result: dict[str, Any]) -> pd.DataFrame:
         held = "" if band["covered"] is None else f"{band['covered']:.0%}"
         rows.append(
             {
-                "Identity to training": f"{band['low']:.0%} to {band['high']:.0%}",
+                ("Similarity" if result.get("modality") == "molecule" else "Identity")
+                + " to training": f"{band['low']:.0%} to {band['high']:.0%}",
                 "Test sequences": f"{band['n']:,}",
                 metric_title(result["headline"]): score,
                 "Held by ranges or sets": held,

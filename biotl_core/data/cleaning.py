@@ -13,6 +13,7 @@ from biotl_core.data.quoting import cut, listed, shown
 from biotl_core.data.raw_table import RawTable, Reading
 from biotl_core.data.replicates import check_parts, check_replicates
 from biotl_core.data.sequence_checks import check_blank, check_length, check_letters
+from biotl_core.data.split_settings import SplitSettings
 from biotl_core.data.target_checks import check_targets
 from biotl_core.data.worktable import WorkTable
 from biotl_core.errors import UserError
@@ -50,11 +51,29 @@ class Cleaned:
     """Columns `row, column, before, after, why`; rows set aside have `(row set aside)` in `after`."""
     findings: Findings
     """What was found on the way."""
+    rows: np.ndarray
+    """Which row of the raw table, from 0, each row of the dataset is; int64 `(n,)`."""
 
     @property
     def n_set_aside(self) -> int:
         """Rows of the raw table that are not in the dataset."""
         return self.findings.n_rows - len(self.dataset.table)
+
+
+def split_column(raw: RawTable, cleaned: Cleaned, settings: SplitSettings) -> pd.Series | None:
+    """The column of groups or times that a split asks for, a value a row of the dataset; None where it asks for none.
+
+    Raises:
+        UserError: the table has no such column.
+    """
+    if settings.kind not in ("group", "time"):
+        return None
+    if settings.column not in raw.table:
+        raise UserError(
+            f"{shown(raw.source)} has no column {shown(settings.column)}; it has {listed(raw.columns)}. "
+            "Choose one of these."
+        )
+    return raw.table[settings.column].iloc[cleaned.rows].reset_index(drop=True)
 
 
 def check(
@@ -96,7 +115,7 @@ def clean(
     columns = reading.target_columns
     target_name = cut(columns[0] if len(columns) == 1 else f"{len(columns)} labels", 80)
     dataset = Dataset(table, reading.modality, reading.task_name, classes, raw.source, target_name)
-    return Cleaned(dataset, work.changes, work.findings)
+    return Cleaned(dataset, work.changes, work.findings, work.rows["row"].to_numpy(dtype=np.int64) - 1)
 
 
 def _run_checks(

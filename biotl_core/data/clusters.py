@@ -1,42 +1,73 @@
 """Groups of sequences that are alike, so that whole groups can go to one part.
 
-Proteins and DNA: pairs that share enough words are compared by identity (see `similarity`); every pair at or above
-the threshold is in one group, also over several steps (single linkage), so that no sequence has such a relative in
-another group. Words in many sequences link all of these to the longest one (as in Linclust: Steinegger and Söding,
-Nat. Commun. 9, 2542, 2018), which keeps the work in proportion to the number of sequences.
-Molecules: leaders at a Tanimoto distance (sphere exclusion), each molecule to its nearest leader.
+Every pair at or above the threshold is in one group, also over several steps (single linkage), so that no sequence has
+such a relative in another group. Proteins and DNA: by MMseqs2 (see `mmseqs`), which asks for identity and coverage.
+Where it is not there, and for short DNA, pairs that share enough words are compared by identity (see `similarity`);
+words in many sequences link all of these to the longest one (as in Linclust: Steinegger and Söding, Nat. Commun. 9,
+2542, 2018), which keeps the work in proportion to the number of sequences. `Clusters.method` says which it was.
+Molecules: all pairs at a Tanimoto similarity, exactly.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from biotl_core.data.dataset import Modality
 from biotl_core.data.kmers import word_codes, word_table
+from biotl_core.data.mmseqs import link_by_mmseqs, suits_mmseqs
 from biotl_core.data.molecules import bit_array, fingerprints, scaffold, tanimoto
 from biotl_core.data.similarity import banded_identity, best_diagonal
 from biotl_core.progress import Control
 
+COVERAGE = 0.5
+"""Share of both sequences that an alignment must cover to make them relatives: a shared domain alone does not."""
 _COMMON_WORD = 40
 """Words in more sequences than this link to the longest sequence only."""
 _CHUNK = 512
 
 
+class Clusters(NamedTuple):
+    """Groups of sequences that are alike."""
+
+    groups: np.ndarray
+    """A group number for each sequence, int64 `(n,)`; groups are numbered by their first member."""
+    method: str
+    """How they were found, in words."""
+
+
 def cluster_sequences(
-    sequences: Sequence[str], modality: Modality, identity: float, control: Control | None = None
-) -> np.ndarray:
-    """A group number for each sequence, int64 `(n,)`; groups are numbered by their first member.
+    sequences: Sequence[str],
+    modality: Modality,
+    identity: float,
+    control: Control | None = None,
+    *,
+    coverage: float = COVERAGE,
+    program: Path | None = None,
+) -> Clusters:
+    """Put sequences that are alike into one group.
 
     Args:
         sequences: Proteins, DNA, or SMILES.
         modality: What they are.
         identity: Pairs at or above it belong together (0..1); for molecules the Tanimoto similarity.
         control: Told how far it is, and asked whether to stop.
+        coverage: Share of both sequences that the alignment must cover; used by MMseqs2 only.
+        program: MMseqs2, for sequences it suits; None groups by shared words and alignments.
     """
     control = control or Control()
+    sequences = list(sequences)
     if modality == "molecule":
-        return _number_groups(_lead_molecules(list(sequences), identity, control))
-    return _number_groups(_link_sequences(list(sequences), modality, identity, control))
+        labels = _link_molecules(sequences, identity, control)
+        method = "all pairs of Morgan fingerprints compared"
+    elif program is not None and suits_mmseqs(sequences, modality):
+        labels = link_by_mmseqs(program, sequences, modality, identity, coverage, control)
+        method = f"MMseqs2, alignments over {coverage:.0%} of both"
+    else:
+        labels = _link_sequences(sequences, modality, identity, control)
+        method = "shared words and alignments"
+    return Clusters(_number_groups(labels), method)
 
 
 def cluster_scaffolds(smiles: Sequence[str], control: Control | None = None) -> np.ndarray:
@@ -163,25 +194,16 @@ def _least_words(first: np.ndarray, second: np.ndarray, k: int, identity: float)
     return np.maximum(at_least, 0.5 * shorter * identity**k)
 
 
-def _lead_molecules(smiles: list[str], similarity: float, control: Control) -> np.ndarray:
-    """The number of the nearest leader of each molecule, int64 `(n,)`.
+def _link_molecules(smiles: list[str], similarity: float, control: Control) -> np.ndarray:
+    """The component of each molecule when all pairs of the similarity are linked, int64 `(n,)`."""
+    from scipy.sparse import csr_matrix, vstack
+    from scipy.sparse.csgraph import connected_components
 
-    In the order given, a molecule that is like no leader so far becomes one, so leaders are less alike than
-    `similarity`; then each molecule goes to the leader it is most like.
-    """
     bits = bit_array(fingerprints(smiles, control)).astype(np.float32)
-    leaders: list[int] = []
+    links = []
     for start in range(0, len(bits), _CHUNK):
-        control.step("Choosing typical molecules", start, len(bits))
-        chunk = bits[start : start + _CHUNK]
-        is_led = (tanimoto(chunk, bits[leaders]) >= similarity).any(axis=1)
-        within = tanimoto(chunk, chunk) >= similarity
-        for i in range(len(chunk)):
-            if not is_led[i]:
-                leaders.append(start + i)
-                is_led |= within[i]
-    labels = np.zeros(len(bits), dtype=np.int64)
-    for start in range(0, len(bits), _CHUNK):
-        control.step("Grouping molecules", start, len(bits))
-        labels[start : start + _CHUNK] = tanimoto(bits[start : start + _CHUNK], bits[leaders]).argmax(axis=1)
-    return labels
+        control.step("Comparing molecules", start, len(bits))
+        links.append(csr_matrix(tanimoto(bits[start : start + _CHUNK], bits) >= similarity))
+    if not links:
+        return np.zeros(0, dtype=np.int64)
+    return connected_components(vstack(links), directed=False)[1].astype(np.int64)

@@ -50,6 +50,26 @@ def deal(
     return parts[inverse]
 
 
+def deal_folds(groups: np.ndarray, strata: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+    """A fold for each row, int64 `(n,)`, 0..n_folds-1: whole groups, about equal sizes, evenly over the strata.
+
+    Arguments as for `deal`.
+    """
+    _, first, inverse, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    order = order[np.argsort(strata[first][order], kind="stable")]
+    is_large = sizes[order] > max(1.0, _LARGE * len(groups) / n_folds)
+    large, rest = order[is_large], order[~is_large]
+    folds = np.zeros(len(sizes), dtype=np.int64)
+    left = np.full(n_folds, len(groups) / n_folds)
+    for group in large[np.argsort(-sizes[large], kind="stable")]:
+        folds[group] = int(left.argmax())
+        left[folds[group]] -= sizes[group]
+    left = np.maximum(left, 0.0)
+    folds[rest] = _deal_evenly(sizes[rest], left / max(left.sum(), 1.0))
+    return folds[inverse]
+
+
 def _deal_early(sizes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """To training while it fits, then to the part that still wants most."""
     left = wanted.copy()
@@ -62,11 +82,11 @@ def _deal_early(sizes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def _deal_evenly(sizes: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """One after the other to the part that lacks most, so that the shares hold in every stretch of the order."""
-    share, got, dealt = shares.tolist(), [0.0, 0.0, 0.0], 0
+    share, got, dealt = shares.tolist(), [0.0] * len(shares), 0
     parts = np.zeros(len(sizes), dtype=np.int64)
     for i, size in enumerate(sizes.tolist()):
         dealt += size
-        lacking = [share[part] * dealt - got[part] for part in range(3)]
+        lacking = [share[part] * dealt - got[part] for part in range(len(share))]
         parts[i] = part = lacking.index(max(lacking))
         got[part] += size
     return parts

@@ -1,7 +1,6 @@
 """Train, validation and test: given, random, or so that the test holds what training has not seen the like of."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -9,69 +8,32 @@ import pandas as pd
 from biotl_core.data.clusters import cluster_scaffolds, cluster_sequences
 from biotl_core.data.dataset import PARTS, Dataset
 from biotl_core.data.dealing import Fractions, as_parts, deal, target_strata
-from biotl_core.data.molecules import all_facts
+from biotl_core.data.grouping import find_groups, is_too_alike, keep_apart, same_sequence
+from biotl_core.data.ordered_splits import deal_in_order, read_times
 from biotl_core.data.quoting import shown
+from biotl_core.data.split_settings import DEFAULT_FRACTIONS, SPLITS, SplitKind, SplitSettings
 from biotl_core.data.variants import find_variants
 from biotl_core.errors import UserError
 from biotl_core.progress import Control
 from biotl_core.wording import say_count
 
-SplitKind = Literal["given", "random", "similarity", "scaffold", "position"]
+__all__ = [
+    "DEFAULT_FRACTIONS",
+    "SPLITS",
+    "SplitKind",
+    "SplitResult",
+    "SplitSettings",
+    "propose_split",
+    "split",
+    "split_or_random",
+]
 
-SPLITS: dict[SplitKind, tuple[str, str]] = {
-    "given": ("As in the table", "The parts that the table names, for comparing with published results."),
-    "random": (
-        "Random",
-        "Every part is a fair sample. Right for predicting more variants of the same kind; too easy for new families.",
-    ),
-    "similarity": (
-        "Unlike the training set",
-        "Groups of similar sequences stay together, so the test holds none with a near relative in training.",
-    ),
-    "scaffold": (
-        "New scaffolds",
-        "Molecules with the same ring system stay together, so the test holds other chemistry (Bemis-Murcko scaffold).",
-    ),
-    "position": (
-        "New positions",
-        "For mutants of one protein: the test holds mutations at positions that are never mutated in training.",
-    ),
-}
-DEFAULT_FRACTIONS: Fractions = (0.8, 0.1, 0.1)
 _VALIDATION_SHARE = 0.1
 """Share of training that becomes validation (or test) where the given parts lack it."""
 _LOOKED_AT = 1_000
 """Rows that are looked at before a split by groups is proposed."""
 _MAX_PROPOSED = 30_000
 """More sequences than this are grouped only when asked for: it takes minutes."""
-_MIN_WORD_LENGTH = 12
-"""Sequences must be longer than this to be grouped by similarity."""
-
-
-@dataclass(frozen=True)
-class SplitSettings:
-    """How the parts are made."""
-
-    kind: SplitKind = "random"
-    fractions: Fractions = DEFAULT_FRACTIONS
-    """Shares of train, validation and test; they sum to 1. Not used for given parts."""
-    seed: int = 0
-    identity: float = 0.5
-    """Sequences at or above this identity stay together (similarity only); for molecules the Tanimoto similarity."""
-
-    def __post_init__(self) -> None:
-        if self.kind not in get_args(SplitKind):
-            kinds = ", ".join(get_args(SplitKind))
-            raise UserError(f"There is no split {shown(self.kind)}; there are {kinds}. Choose one of these.")
-        if len(self.fractions) != 3 or min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 0.01:
-            said = ", ".join(f"{fraction:g}" for fraction in self.fractions)
-            raise UserError(
-                f"The shares of the parts are {said}; three shares above 0 that sum to 1 are needed."
-            )
-        if not 0.1 <= self.identity <= 1.0:
-            raise UserError(
-                f"The identity is {self.identity:g}; allowed is 0.1 to 1. Choose a value in this range."
-            )
 
 
 @dataclass(frozen=True)
@@ -101,11 +63,11 @@ def propose_split(dataset: Dataset) -> SplitSettings:
     sample = sequences[:: max(1, len(sequences) // _LOOKED_AT)]
     if dataset.modality == "molecule":
         return SplitSettings("scaffold" if _forms_groups(cluster_scaffolds(sample)) else "random")
-    if len(sequences) > _MAX_PROPOSED or _is_too_alike(sequences):
+    if len(sequences) > _MAX_PROPOSED or is_too_alike(sequences):
         return SplitSettings("random")
     # Unrelated DNA reaches higher identities than unrelated proteins: four letters instead of twenty.
     identity = 0.8 if dataset.modality == "dna" else 0.5
-    forms_groups = _forms_groups(cluster_sequences(sample, dataset.modality, identity))
+    forms_groups = _forms_groups(cluster_sequences(sample, dataset.modality, identity).groups)
     return SplitSettings("similarity", identity=identity) if forms_groups else SplitSettings("random")
 
 
@@ -114,10 +76,15 @@ def _forms_groups(groups: np.ndarray) -> bool:
     return int(groups.max()) >= 2 and int(np.bincount(groups).max()) <= 0.6 * len(groups)
 
 
-def split_or_random(dataset: Dataset, proposed: SplitSettings, control: Control | None = None) -> SplitResult:
+def split_or_random(
+    dataset: Dataset,
+    proposed: SplitSettings,
+    control: Control | None = None,
+    column: pd.Series | None = None,
+) -> SplitResult:
     """Split as proposed; where that is not possible for these data, at random, with the reason among the notes."""
     try:
-        return split(dataset, proposed, control)
+        return split(dataset, proposed, control, column)
     except UserError as error:
         if proposed.kind in ("given", "random"):
             raise
@@ -125,13 +92,19 @@ def split_or_random(dataset: Dataset, proposed: SplitSettings, control: Control 
         return replace(result, notes=(f"Parts at random: {error}", *result.notes))
 
 
-def _is_too_alike(sequences: list[str]) -> bool:
-    """Whether grouping by similarity makes no sense: mutants of one sequence, or very short ones."""
-    return find_variants(sequences) is not None or max(map(len, sequences)) <= _MIN_WORD_LENGTH
-
-
-def split(dataset: Dataset, settings: SplitSettings, control: Control | None = None) -> SplitResult:
+def split(
+    dataset: Dataset,
+    settings: SplitSettings,
+    control: Control | None = None,
+    column: pd.Series | None = None,
+) -> SplitResult:
     """Give every row a part.
+
+    Args:
+        dataset: without parts, or with those that the table gives.
+        settings: how.
+        control: told how far it is, and asked whether to stop.
+        column: for a split by group or time, the value of `settings.column` of each row, as text.
 
     Identical sequences (for molecules: however they are written) are always in the same part, but for given parts,
     which are kept as they are. The same dataset, settings and seed give the same parts.
@@ -145,19 +118,15 @@ def split(dataset: Dataset, settings: SplitSettings, control: Control | None = N
     match settings.kind:
         case "given":
             parts, how, notes = _given_parts(dataset, settings, control)
-        case "random":
-            groups = _same_sequence(dataset, control)
-            parts, how, notes = (
-                _deal_rows(dataset, groups, settings),
-                "at random, evenly over the targets",
-                [],
-            )
-        case "similarity":
-            parts, how, notes = _similarity_parts(dataset, settings, control)
-        case "scaffold":
-            parts, how, notes = _scaffold_parts(dataset, settings, control)
         case "position":
             parts, how, notes = _position_parts(dataset, settings)
+        case "mutations" | "value" | "time":
+            parts, how, notes = _ordered_parts(dataset, settings, column, control)
+        case _:
+            groups, how = find_groups(dataset, settings, control, column)
+            parts, notes = _deal_rows(dataset, groups, settings), []
+            if settings.kind == "similarity":
+                parts, notes = keep_apart(dataset, parts, settings, control)
     return _result(dataset, settings, parts, how, notes)
 
 
@@ -206,15 +175,6 @@ def _deal_rows(dataset: Dataset, groups: np.ndarray, settings: SplitSettings) ->
     return as_parts(deal(groups, strata, settings.fractions, settings.seed, rare_to_train=is_class))
 
 
-def _same_sequence(dataset: Dataset, control: Control) -> np.ndarray:
-    """A group number for each row: the same for identical sequences, or SMILES of one molecule."""
-    sequences = dataset.table["sequence"].tolist()
-    if dataset.modality == "molecule":
-        facts = all_facts(sequences, control)
-        sequences = [fact.canonical or smiles for fact, smiles in zip(facts, sequences, strict=True)]
-    return pd.factorize(pd.Series(sequences, dtype="str"))[0]
-
-
 def _given_parts(
     dataset: Dataset, settings: SplitSettings, control: Control
 ) -> tuple[pd.Series, str, list[str]]:
@@ -230,7 +190,7 @@ def _given_parts(
     notes: list[str] = []
     if "train" not in there:
         parts = _make_training(parts, there, notes)
-    groups = _same_sequence(dataset, control)
+    groups = same_sequence(dataset, control)
     for part, name in (("validation", "a validation part"), ("test", "a test part")):
         if part not in there:
             taken = _take_from_training(dataset, parts, groups, settings.seed)
@@ -271,49 +231,41 @@ def _take_from_training(dataset: Dataset, parts: pd.Series, groups: np.ndarray, 
     return pd.Series(mask, index=parts.index)
 
 
-def _similarity_parts(
-    dataset: Dataset, settings: SplitSettings, control: Control
+def _ordered_parts(
+    dataset: Dataset, settings: SplitSettings, column: pd.Series | None, control: Control
 ) -> tuple[pd.Series, str, list[str]]:
-    sequences = dataset.table["sequence"].tolist()
-    if dataset.modality != "molecule" and _is_too_alike(sequences):
+    """Few to many mutations, low to high values, early to late."""
+    groups = same_sequence(dataset, control)
+    match settings.kind:
+        case "mutations":
+            keys = _mutation_counts(dataset)
+            unit = "mutations"
+        case "value":
+            if dataset.task_name != "regression":
+                raise UserError("A split by value needs one number per sequence. Choose another split.")
+            keys, unit = dataset.target_values(), shown(dataset.target_name)
+        case _:
+            if column is None:
+                raise UserError(f"Column {shown(settings.column)} is not at hand here. Choose another split.")
+            keys, unit = read_times(column, settings.column), shown(settings.column)
+    dealt = deal_in_order(keys, groups, settings.fractions, settings.seed)
+    if not (dealt == 2).any():
+        raise UserError(f"All rows are alike in {unit}, so they have no order. Choose another split.")
+    if settings.kind == "time":
+        how = f"in the order of {unit}: the test has the latest"
+    else:
+        how = f"in the order of {unit} (training up to {keys[dealt < 2].max():.4g}, the test above)"
+    return as_parts(dealt), how, []
+
+
+def _mutation_counts(dataset: Dataset) -> np.ndarray:
+    variants = None if dataset.modality == "molecule" else find_variants(dataset.table["sequence"].tolist())
+    if variants is None:
         raise UserError(
-            "These sequences are variants of one another, so they form a single group of similar ones. "
-            "Choose a random split, or one by position for mutants of one protein."
+            "A split by number of mutations needs mutants of one sequence, all of the same length. "
+            "Choose similarity or random."
         )
-    groups = cluster_sequences(sequences, dataset.modality, settings.identity, control)
-    groups = _join_identical(groups, _same_sequence(dataset, control))
-    _check_groups(groups, settings, f"at {settings.identity:.0%} similarity")
-    what = "Tanimoto similarity" if dataset.modality == "molecule" else "identity"
-    how = f"by similarity ({say_count(int(groups.max()) + 1, 'group')} at {settings.identity:.0%} {what})"
-    return _deal_rows(dataset, groups, settings), how, []
-
-
-def _join_identical(groups: np.ndarray, same: np.ndarray) -> np.ndarray:
-    """The groups, where rows of one sequence are surely in one."""
-    first = pd.Series(groups).groupby(same).transform("first").to_numpy()
-    return np.unique(first, return_inverse=True)[1]
-
-
-def _check_groups(groups: np.ndarray, settings: SplitSettings, how: str) -> None:
-    largest = int(np.bincount(groups).max())
-    n_groups = int(groups.max()) + 1
-    if n_groups < 3 or largest > len(groups) * (settings.fractions[0] + 0.5 * (1 - settings.fractions[0])):
-        raise UserError(
-            f"{largest:,} of {len(groups):,} rows form one group {how}, so whole groups cannot be dealt out. "
-            "Choose a random split" + (", or a higher identity." if settings.kind == "similarity" else ".")
-        )
-
-
-def _scaffold_parts(
-    dataset: Dataset, settings: SplitSettings, control: Control
-) -> tuple[pd.Series, str, list[str]]:
-    if dataset.modality != "molecule":
-        raise UserError("A split by scaffold needs molecules. Choose similarity or random.")
-    groups = cluster_scaffolds(dataset.table["sequence"].tolist(), control)
-    groups = _join_identical(groups, _same_sequence(dataset, control))
-    _check_groups(groups, settings, "with the same scaffold")
-    how = f"by scaffold ({say_count(int(groups.max()) + 1, 'ring system')})"
-    return _deal_rows(dataset, groups, settings), how, []
+    return variants.is_mutated.sum(axis=1)
 
 
 def _position_parts(dataset: Dataset, settings: SplitSettings) -> tuple[pd.Series, str, list[str]]:

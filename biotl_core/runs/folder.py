@@ -44,6 +44,7 @@ RunKind = Literal[
     "screen",
     "genomes",
     "fold",
+    "study",
 ]
 
 KIND_FOLDERS: dict[RunKind, str] = {
@@ -57,11 +58,12 @@ KIND_FOLDERS: dict[RunKind, str] = {
     "screen": "screens",
     "genomes": "genomes",
     "fold": "structures",
+    "study": "studies",
 }
 """Where the runs of each kind lie below the home."""
-QUEUED_KINDS = ("train", "fold")
+QUEUED_KINDS = ("train", "fold", "study")
 """Kinds that have a device to themselves; the others are short and start at once."""
-_PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit")
+_PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit", "optuna")
 
 
 @dataclass(frozen=True)

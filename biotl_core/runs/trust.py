@@ -37,7 +37,8 @@ def far_sentence(result: dict[str, Any]) -> str:
     held = ""
     if far["covered"] is not None and near["covered"] is not None:
         held = f"; ranges or sets held in {far['covered']:.0%} and {near['covered']:.0%}"
+    measure = "similarity" if result.get("modality") == "molecule" else "identity"
     return (
         f"{metric} {say_number(far['score'])} for the test sequences farthest from training (up to "
-        f"{far['high']:.0%} identity), {say_number(near['score'])} for the nearest (from {near['low']:.0%}){held}."
+        f"{far['high']:.0%} {measure}), {say_number(near['score'])} for the nearest (from {near['low']:.0%}){held}."
     )

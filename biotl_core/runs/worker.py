@@ -40,6 +40,7 @@ WORK = {
     "screen": ("biotl_core.runs.screen_run", "screen_run"),
     "genomes": ("biotl_core.runs.genome_run", "genome_run"),
     "fold": ("biotl_core.runs.folding_run", "fold_run"),
+    "study": ("biotl_core.runs.study_run", "study_run"),
 }
 """What does the work of each kind of run: module and function `(folder, control) -> closing sentence`."""
 

@@ -15,7 +15,7 @@ from biotl_core.answers import (
     format_scores,
 )
 from biotl_core.backbones.catalogue import backbone_state, find_backbone, list_backbones, locate_backbone
-from biotl_core.data.cleaning import clean
+from biotl_core.data.cleaning import clean, split_column
 from biotl_core.data.dataset import Dataset
 from biotl_core.data.new_sequences import check_new_sequences
 from biotl_core.data.raw_table import RawTable, Reading
@@ -173,7 +173,8 @@ def _create_training(options: argparse.Namespace) -> Path:
     cleaned = clean(raw, reading, None if options.repair else ())
     split_settings = _split_settings(options, cleaned.dataset)
     # Asked for by name, a split that is not possible is a mistake to mend; proposed by us, it is ours to replace.
-    parted = (split if options.split else split_or_random)(cleaned.dataset, split_settings)
+    column = split_column(raw, cleaned, split_settings)
+    parted = (split if options.split else split_or_random)(cleaned.dataset, split_settings, column=column)
     how = asdict(split_settings) | {"kind": parted.kind, "sentence": parted.sentence}
     request = training_request(
         parted.dataset, options.backbone, settings, how, random_twin=options.random_twin
@@ -194,6 +195,7 @@ def _settings(options: argparse.Namespace) -> TrainingSettings:
 
 def _split_settings(options: argparse.Namespace, dataset: Dataset) -> SplitSettings:
     given = {"kind": options.split, "identity": options.identity, "seed": getattr(options, "seed", None)}
+    given |= {"coverage": options.coverage, "column": options.split_column}
     given["fractions"] = _parse_fractions(options.fractions)
     return replace(
         propose_split(dataset), **{name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,88 @@
+"""Studies of a finished run, from their folder: what they train, what they leave, what they say."""
+
+import pytest
+from test_training_run import make_run
+from tiny_backbones import make_esm
+
+from biotl_core.errors import UserError
+from biotl_core.progress import Control
+from biotl_core.runs.folder import read_result
+from biotl_core.runs.status import RunStatus, write_status
+from biotl_core.runs.studies import LADDER, STUDIES, find_studies, start_study, study_sentence
+from biotl_core.runs.study_run import inner_dataset, study_run
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A finished run of the tiny backbone; studies are made but no worker is started."""
+    monkeypatch.setattr("biotl_core.runs.folder.launch", lambda folder: None)
+    dataset, folder = make_run(str(make_esm(tmp_path / "esm")), n=80)
+    write_status(folder, RunStatus("finished"))
+    return dataset, folder
+
+
+def made(run, name, n=None):
+    folder = start_study(run[1], name, n)
+    sentence = study_run(folder, Control())
+    write_status(folder, RunStatus("finished", sentence))
+    return folder, read_result(folder), sentence
+
+
+def test_the_ladder_climbs_until_a_rung_does_not_pay(run):
+    folder, result, sentence = made(run, "ladder")
+    labels = [row["label"] for row in result["rows"]]
+    assert labels == list(LADDER[: len(labels)]) and len(labels) >= 2
+    assert result["best"] in labels
+    assert "gain" in result["rows"][1] and "Use:" in sentence
+    assert find_studies(run[1])["ladder"].folder == folder
+
+
+def test_the_curve_grows_to_the_whole_training_part(run):
+    _, result, sentence = made(run, "curve", 4)
+    sizes = [row["n_train"] for row in result["rows"]]
+    assert sizes == sorted(sizes) and sizes[-1] == (run[0].table["part"] == "train").sum()
+    assert "twice" in result and "training sequences" in sentence
+
+
+def test_seeds_scatter_and_folds_test_every_row(run):
+    _, result, sentence = made(run, "seeds", 3)
+    assert [row["label"] for row in result["rows"]] == ["seed 0", "seed 1", "seed 2"]
+    assert len({row["score"] for row in result["rows"]}) > 1
+    assert "scatter" in sentence
+    _, result, sentence = made(run, "folds", 4)
+    assert len(result["rows"]) == 4
+    assert "split: random" in sentence
+
+
+def test_the_search_stays_within_training(run):
+    dataset, _ = run
+    inner = inner_dataset(dataset, 0, Control())
+    assert set(inner.table["sequence"]) == set(dataset.part("train")["sequence"])
+    assert set(inner.table["part"]) == {"train", "validation"}
+    _, result, sentence = made(run, "search", 4)
+    assert result["n_trials"] == 4
+    assert len(result["difference"]) == 3
+    assert "within the training part" in sentence
+
+
+def test_a_study_needs_a_finished_run_and_a_sensible_number(run):
+    with pytest.raises(UserError, match="no study"):
+        start_study(run[1], "magic")
+    with pytest.raises(UserError, match="3 to 200"):
+        start_study(run[1], "seeds", 1)
+    write_status(run[1], RunStatus("failed"))
+    with pytest.raises(UserError, match="has not finished"):
+        start_study(run[1], "seeds")
+
+
+def test_sentences_say_when_more_is_no_better():
+    rows = [{"label": str(n), "n_train": n, "score": 0.5} for n in (50, 100)]
+    flat = {"study": "curve", "headline": "spearman", "rows": rows, "twice": None}
+    assert "promises little" in study_sentence(flat)
+    assert "twice the data: about 0.72" in study_sentence(flat | {"twice": 0.7213})
+    same = {
+        "study": "search", "headline": "spearman", "rows": [{"score": 0.61}], "before": 0.6, "n_trials": 9,
+        "difference": [0.01, -0.02, 0.04], "best": {"dropout": 0.2, "head": "mlp"},
+    }  # fmt: skip
+    assert "no more than chance" in study_sentence(same)
+    assert set(STUDIES) == {"ladder", "curve", "seeds", "folds", "search"}
