@@ -17,6 +17,7 @@ from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
 from biotl_core.verbs import workflow
 from biotl_core.verbs.answering import add_json
+from biotl_core.verbs.reporting import add_report
 from biotl_core.verbs.rounds import add_add_round, add_next
 from biotl_core.verbs.scanning import add_scan
 
@@ -63,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
         add_scan,
         add_next,
         add_add_round,
+        add_report,
     ):
         add(all_verbs)
     return parser

@@ -16,6 +16,7 @@ POSITIONAL = {
     "scan": ("data",),
     "next": ("run",),
     "add-round": ("run", "data"),
+    "report": ("run",),
 }
 """What each verb takes without an option's name, in this order."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from biotl_core.errors import UserError
 from biotl_core.runs.folder import read_config, start_run
+from biotl_core.runs.model_card import model_card
 
 _METHOD_SETTINGS = ("learning_rate", "epochs", "batch_size", "patience")
 """Settings that were chosen for one method and mean nothing to another."""
@@ -15,7 +16,7 @@ _METHOD_SETTINGS = ("learning_rate", "epochs", "batch_size", "patience")
 def zip_model(folder: Path) -> Path:
     """The run's `model/` as `model.zip` in the run folder, made once; UserError when there is no model.
 
-    Unzipped, it is the folder that transformers and peft load as it is.
+    Unzipped, it is the folder that transformers and peft load as it is; its README.md is the model card.
     """
     files = sorted(path for path in (folder / "model").rglob("*") if path.is_file())
     if not files:
@@ -24,10 +25,15 @@ def zip_model(folder: Path) -> Path:
     if packed.exists() and packed.stat().st_mtime >= max(path.stat().st_mtime for path in files):
         return packed
     unfinished = folder / f".model-{uuid.uuid4().hex[:8]}.zip"
+    card = model_card(folder)
     # Weights do not compress, so they are only packed: many times faster.
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
         for path in files:
-            archive.write(path, Path(folder.name) / path.relative_to(folder / "model"))
+            place = path.relative_to(folder / "model")
+            if place.as_posix() != "README.md" or not card:
+                archive.write(path, Path(folder.name) / place)
+        if card:
+            archive.writestr(f"{folder.name}/README.md", card)
     unfinished.replace(packed)
     return packed
 
