@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import sparse
 
 from biotl_core.backbones.catalogue import find_backbone, locate_backbone
-from biotl_core.backbones.embeddings import MemoryStore, embed
+from biotl_core.backbones.embeddings import embed, open_store
 from biotl_core.backbones.encoder import load_encoder
 from biotl_core.backbones.likelihood import load_masked_model, zero_shot_scores
 from biotl_core.data.variants import find_variants
@@ -38,6 +38,8 @@ SETS = {
     "lipophilicity": ("molecule/lipophilicity.csv.gz", "smiles", "lipo", "biotl-molecule"),
 }  # fmt: skip
 N, ROUNDS, TOP = 48, 4, 0.01
+MOST_ROWS = 10_000
+"""Of a larger set so many are taken, the same each time."""
 
 
 class Pool(NamedTuple):
@@ -102,9 +104,11 @@ def main() -> None:
 def read_pool(data: Path, file: str, sequence: str, target: str, backbone_name: str) -> Pool:
     """The set with everything that is computed once."""
     table = pd.read_csv(data / file).dropna(subset=[sequence, target]).drop_duplicates(sequence)
+    if len(table) > MOST_ROWS:
+        table = table.sample(MOST_ROWS, random_state=0)
     sequences, backbone = table[sequence].tolist(), find_backbone(backbone_name)
     encoder = load_encoder(locate_backbone(backbone), backbone.modality)
-    arrays = embed(encoder, sequences, "sequence", MemoryStore())
+    arrays = embed(encoder, sequences, "sequence", open_store(locate_backbone(backbone), encoder, "sequence"))
     features = np.concatenate(arrays)[:, : encoder.width]
     is_molecule = backbone.modality == "molecule"
     likelihood = None

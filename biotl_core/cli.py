@@ -17,7 +17,7 @@ from biotl_core.errors import UserError
 from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
-from biotl_core.verbs import folding, genomes, rounds, scanning, screening, study, workflow
+from biotl_core.verbs import folding, genomes, reporting, rounds, scanning, screening, study, workflow
 from biotl_core.verbs.answering import add_json
 
 USER_ERROR, STOPPED = 2, 3
@@ -67,6 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
         rounds.add_add_round,
         folding.add_fold,
         study.add_study,
+        reporting.add_report,
     ):
         add(all_verbs)
     return parser

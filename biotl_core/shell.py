@@ -21,6 +21,7 @@ POSITIONAL = {
     "add-round": ("run", "data"),
     "fold": ("data",),
     "study": ("run",),
+    "report": ("run",),
 }
 """What each verb takes without an option's name, in this order."""
 

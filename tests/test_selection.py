@@ -67,3 +67,11 @@ def test_measuring_one_after_the_other_equals_measuring_all_at_once(surrogate):
 def test_an_unknown_aim_is_told(surrogate):
     with pytest.raises(UserError, match="no aim 'luck'"):
         choose_batch(surrogate, FREE, 3, "luck")
+
+
+@pytest.mark.parametrize("aim", AIMS)
+def test_looking_at_the_most_promising_first_changes_no_choice(aim, surrogate, monkeypatch):
+    all_at_once = choose_batch(surrogate, FREE, 8, aim, diversity=0.8)
+    monkeypatch.setattr("biotl_core.planning.selection._LOOKED_AT_EACH", 1)
+    monkeypatch.setattr("biotl_core.planning.selection._LOOKED_AT_LEAST", 1)
+    assert choose_batch(surrogate, FREE, 8, aim, diversity=0.8).rows.tolist() == all_at_once.rows.tolist()

@@ -10,6 +10,8 @@ import streamlit as st
 from biotl_core.data.tasks import TASKS
 from biotl_core.evaluation.metrics import METRICS
 from biotl_core.plots import plot_comparison
+from biotl_core.reports.document import make_report
+from biotl_core.reports.record import read_record
 from biotl_core.runs.export import zip_model
 from biotl_core.runs.folder import read_history
 from biotl_core.runs.verdict import answer_sentence, metric_title
@@ -88,6 +90,10 @@ def _draw_downloads(folder: Path) -> None:
         _download(
             "Predictions of all rows (CSV)", _opener(folder / "predictions.csv"), f"{name}-predictions.csv"
         )
+        _download(
+            "Report (HTML)", lambda: make_report(read_record(folder)), f"{name}-report.html", "text/html",
+            help="One file with all figures, methods, citations and limits; opens and prints without a network.",
+        )  # fmt: skip
         _download("Result (JSON)", _opener(folder / "result.json"), f"{name}-result.json", "application/json")
         _download("Training history (CSV)", lambda: history_csv(folder), f"{name}-history.csv")
 

@@ -29,6 +29,11 @@ def draw_scan(folder: Path) -> None:
     found = _read(str(folder), (folder / "scan.csv").stat().st_mtime_ns)
     scan = _choose_sequence(found)
     draw_answer(say_answer(scan, found))
+    if str(found.config.get("backbone")).startswith("biotl-") and "run" not in found.config:
+        st.caption(
+            "This small embedded backbone is a weak judge: on five measured sets of mutants it ranked worse than a "
+            "table of similar amino acids. Take a run of your own, or ESM-2, for decisions."
+        )
     if note := (read_result(folder) or {}).get("note"):
         st.caption(plain(note))
     first, last = _choose_window(scan)

@@ -138,7 +138,8 @@ def _fill(
 ) -> dict[tuple[int, int], _Content]:
     controls = settings.control_names
     if settings.controls == "spread":
-        places = [wells[i] for i in np.sort(rng.permutation(len(wells))[: len(controls)])]
+        n_used = len(controls) + len(share)  # among the candidates, also where these fill half a plate
+        places = [wells[i] for i in np.sort(rng.permutation(n_used)[: len(controls)])]
     elif settings.controls == "first_column":
         places = wells[: len(controls)]
     else:

@@ -28,6 +28,10 @@ AIMS: dict[Aim, tuple[str, str]] = {
 """What makes a candidate worth measuring: title and explanation."""
 
 
+_LOOKED_AT_EACH, _LOOKED_AT_LEAST = 20, 500
+"""So many of the most promising candidates for each one to choose are looked at first."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Chosen candidates, the first choice first."""
@@ -75,20 +79,44 @@ def choose_batch(
     guess = surrogate.guess(candidates)
     mean = sign * guess.mean
     best = float((sign * surrogate.targets).max())
+    penalty = diversity * (float(np.std(mean)) or surrogate.scale)
+    at_first = _worth(aim, mean, guess.spread, best, boldness)
+    order = np.argsort(-at_first, kind="stable")
+    n_looked = min(len(order), max(_LOOKED_AT_EACH * n, _LOOKED_AT_LEAST))
+    while True:
+        looked = order[:n_looked]
+        picks, scores = _pick(surrogate, candidates[looked], mean[looked], n, aim, best, boldness, penalty)
+        # No candidate's worth ever grows, so none of those left out could have been better than the last choice.
+        if n_looked == len(order) or scores[-1] >= at_first[order[n_looked]]:
+            break
+        n_looked = min(len(order), 4 * n_looked)
+    rows = looked[picks]
+    return Batch(candidates[rows], guess.mean[rows], guess.spread[rows], scores)
+
+
+def _pick(
+    surrogate: Surrogate,
+    candidates: np.ndarray,
+    mean: np.ndarray,
+    n: int,
+    aim: Aim,
+    best: float,
+    boldness: float,
+    penalty: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places in `candidates` of the choices, and their worth when they were chosen."""
     unknown = _Unknown(surrogate, candidates)
     likeness = np.zeros(len(candidates))
     is_free = np.ones(len(candidates), dtype=bool)
-    unit = float(np.std(mean)) or surrogate.scale
-    chosen, scores = [], []
+    picks, scores = [], []
     for _ in range(min(n, len(candidates))):
-        worth = _worth(aim, mean, unknown.spread(), best, boldness) - diversity * unit * likeness
+        worth = _worth(aim, mean, unknown.spread(), best, boldness) - penalty * likeness
         pick = int(np.argmax(np.where(is_free, worth, -np.inf)))
         is_free[pick] = False
-        chosen.append(pick)
+        picks.append(pick)
         scores.append(worth[pick])
         likeness = np.maximum(likeness, unknown.measure(pick))
-    rows = np.array(chosen, dtype=np.int64)
-    return Batch(candidates[rows], guess.mean[rows], guess.spread[rows], np.array(scores))
+    return np.array(picks, dtype=np.int64), np.array(scores)
 
 
 def _worth(aim: Aim, mean: np.ndarray, spread: np.ndarray, best: float, boldness: float) -> np.ndarray:
@@ -115,10 +143,11 @@ class _Unknown:
     """What is not known about the candidates, shrinking with each that is taken for measured."""
 
     def __init__(self, surrogate: Surrogate, candidates: np.ndarray) -> None:
-        self._surrogate, self._candidates = surrogate, candidates
+        self._surrogate = surrogate
+        pairs = zip(surrogate.weights, surrogate.views, strict=True)
+        self._views = [(weight, view.of(candidates)) for weight, view in pairs if weight > 0]
         self._tied = surrogate.whitened(candidates)
-        self._prior = surrogate.prior_variance(candidates)
-        self._variance = np.maximum(self._prior - (self._tied**2).sum(axis=0), 1e-9)
+        self._variance = np.maximum(surrogate.prior_variance(candidates) - (self._tied**2).sum(axis=0), 1e-9)
         self._learned: list[np.ndarray] = []
 
     def spread(self) -> np.ndarray:
@@ -127,8 +156,8 @@ class _Unknown:
 
     def measure(self, pick: int) -> np.ndarray:
         """Take one for measured; the correlation of each with it before, 0..1 `(n,)` (negative ones count as 0)."""
-        one = self._candidates[[pick]]
-        shared = self._surrogate.covariance(one, self._candidates)[0] - self._tied[:, pick] @ self._tied
+        prior = sum(weight * view.of(np.array([pick])).against(view)[0] for weight, view in self._views)
+        shared = prior - self._tied[:, pick] @ self._tied
         shared -= sum((row[pick] * row for row in self._learned), np.zeros(len(shared)))
         own = max(float(self._variance[pick]), 1e-9)
         correlation = shared / np.sqrt(own * self._variance)

@@ -42,9 +42,17 @@ class View:
         size = np.sqrt(_squares(features).mean())
         return View(self.name, features / size if size > 1e-12 else features, self.is_smooth)
 
+    def of(self, rows: np.ndarray) -> "View":
+        """Only some rows."""
+        return View(self.name, self.features[rows], self.is_smooth)
+
     def covariance(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """The kernel between two lists of row numbers, `(len(rows), len(columns))`."""
-        a, b = self.features[rows], self.features[columns]
+        return self.of(rows).against(self.of(columns))
+
+    def against(self, other: "View") -> np.ndarray:
+        """The kernel between all rows and those of another part of the same view, `(n, n_others)`."""
+        a, b = self.features, other.features
         products = a @ b.T
         products = products.toarray() if sparse.issparse(products) else products
         if not self.is_smooth:

@@ -8,12 +8,13 @@ from typing import Any
 from biotl_core.errors import UserError
 from biotl_core.learning.settings import METHOD_SETTINGS
 from biotl_core.runs.folder import read_config, start_run
+from biotl_core.runs.model_card import model_card
 
 
 def zip_model(folder: Path) -> Path:
     """The run's `model/` as `model.zip` in the run folder, made once; UserError when there is no model.
 
-    Unzipped, it is the folder that transformers and peft load as it is.
+    Unzipped, it is the folder that transformers and peft load as it is; its README.md is the model card.
     """
     files = sorted(path for path in (folder / "model").rglob("*") if path.is_file())
     if not files:
@@ -22,10 +23,15 @@ def zip_model(folder: Path) -> Path:
     if packed.exists() and packed.stat().st_mtime >= max(path.stat().st_mtime for path in files):
         return packed
     unfinished = folder / f".model-{uuid.uuid4().hex[:8]}.zip"
+    card = model_card(folder)
     # Weights do not compress, so they are only packed: many times faster.
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
         for path in files:
-            archive.write(path, Path(folder.name) / path.relative_to(folder / "model"))
+            place = path.relative_to(folder / "model")
+            if place.as_posix() != "README.md" or not card:
+                archive.write(path, Path(folder.name) / place)
+        if card:
+            archive.writestr(f"{folder.name}/README.md", card)
     unfinished.replace(packed)
     return packed
 
