@@ -15,6 +15,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from biotl_core.errors import UserError
+from biotl_core.plots.structures import plot_confidence
 from biotl_core.structures.alignment import align_sequences
 from biotl_core.structures.chains import ProteinChain, read_folder
 from biotl_core.structures.folding import fold, restraints_from_distances
@@ -24,6 +25,8 @@ from biotl_core.structures.templates import TemplateLibrary, predict_from_templa
 
 SEED = 0
 ANTIBODY_IDENTITY = 0.95
+PLOTS: list[Path] = []
+"""Where plots go, if anywhere."""
 
 
 def main() -> None:
@@ -33,8 +36,12 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--only", default="", help="parts whose name holds this word")
+    parser.add_argument("--plots", type=Path, help="a folder for the calibration of the confidence, as HTML")
     choice = parser.parse_args()
     folder = choice.data / "structures"
+    if choice.plots:
+        choice.plots.mkdir(parents=True, exist_ok=True)
+        PLOTS.append(choice.plots)
     for name, measure in PARTS.items():
         if choice.only in name:
             measure(folder)
@@ -91,7 +98,10 @@ def measure_templates(title: str, chains: list[ProteinChain], most_identity: flo
     print(
         f"  confidence against true lDDT: Spearman {pooled:.2f} over residues, {np.median(per_chain):.2f} in a chain"
     )
-    print("  " + calibration(np.concatenate(expected), np.concatenate(true)))
+    print("  " + calibration(np.concatenate(expected), np.concatenate(true)), flush=True)
+    if PLOTS:
+        figure = plot_confidence(np.concatenate(expected), 100 * np.concatenate(true))
+        figure.write_html(PLOTS[0] / f"{title.split(',')[0]} calibration.html", include_plotlyjs=True)
 
 
 def calibration(expected: np.ndarray, true: np.ndarray) -> str:

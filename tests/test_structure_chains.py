@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from structure_texts import ALPHA_ONLY_TEXT, HELIX_TEXT, SEQUENCE, atom_line, chain_lines, pdb_text
+from test_structures import BROKEN
 
 from biotl_core.errors import UserError
 from biotl_core.structures.chains import place_in_sequence, read_chains, read_files, read_folder
@@ -90,3 +91,30 @@ def test_files_that_cannot_be_read_are_told_and_the_others_stay(tmp_path):
         read_files([tmp_path / "bad.pdb"])
     with pytest.raises(UserError, match="no folder"):
         read_folder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_file_gives_one_sentence(kind):
+    with pytest.raises(UserError) as caught:
+        read_chains(BROKEN[kind][0], "mine.pdb")
+    sentence = str(caught.value)
+    assert sentence.startswith("mine.pdb") and "\n" not in sentence and "Error" not in sentence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [pdb_text(*chain_lines(SEQUENCE, atoms=("N", "C"))), pdb_text(*chain_lines("MKTAY"))],
+    ids=["no alpha carbons", "a peptide"],
+)
+def test_what_is_no_chain_to_work_with_is_said(text):
+    with pytest.raises(UserError, match="no protein chain of at least 10 residues"):
+        read_chains(text.encode(), "mine.pdb")
+
+
+def test_of_two_models_the_first_is_read_and_negative_numbers_are_fine():
+    lines = chain_lines(SEQUENCE, first=-10)
+    moved = chain_lines(SEQUENCE, first=-10, offset=(50, 0, 0))
+    text = "\n".join(["MODEL        1", *lines, "ENDMDL", "MODEL        2", *moved, "ENDMDL", "END", ""])
+    first, second = (read_chains(text.encode(), "x.pdb", model=k)[0] for k in (1, 2))
+    assert second.ca - first.ca == pytest.approx(np.tile([50, 0, 0], (20, 1)), abs=0.01)
+    assert first.sequence == SEQUENCE

@@ -21,7 +21,7 @@ from widgets.answers import draw_shell_command
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
 from widgets.navigation import open_page
-from widgets.structure_source import FORMATS, keep_upload
+from widgets.structure_source import FORMATS, MAX_MEGABYTES, keep_upload
 
 STORE = "fold"
 _PLACEHOLDER = (
@@ -122,7 +122,7 @@ def _draw_engine() -> Engine:
     return engine
 
 
-def draw_relatives(store: str) -> list[Path]:
+def draw_relatives(store: str, title: str = "Structures of relatives") -> list[Path]:
     """Structure files that serve as templates or to learn from: uploaded, or a folder of this computer."""
 
     def keep() -> None:
@@ -132,11 +132,12 @@ def draw_relatives(store: str) -> list[Path]:
         ]
         choices(store)["relatives"] = [*choices(store).get("relatives", []), *kept_files]
 
-    st.markdown("**Structures of relatives**")
+    st.markdown(f"**{title}**")
     st.file_uploader(
-        "Structures of relatives",
+        title,
         help=f"{FORMATS} As many as you have; each chain counts.",
         accept_multiple_files=True,
+        max_upload_size=MAX_MEGABYTES,
         label_visibility="collapsed",
         key=f"{store}-relatives-upload",
         on_change=keep,

@@ -1,5 +1,6 @@
 """Two or more structures laid on a reference: numbers, on top of one another, side by side, residue by residue."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -100,7 +101,6 @@ def _draw_choice(chains: dict[str, ProteinChain]) -> tuple[ProteinChain, list[Pr
         reference = st.selectbox(
             "Reference",
             names,
-            format_func=plain,
             help="What the others are laid on.",
             **kept(_STORE, "reference", names[0], names),
         )
@@ -108,9 +108,7 @@ def _draw_choice(chains: dict[str, ProteinChain]) -> tuple[ProteinChain, list[Pr
     with middle:
         given = [name for name in choices(_STORE).get("models", others[:1]) if name in others]
         st.session_state["compare-models"] = given or others[:1]
-        models = st.multiselect(
-            "Laid on it", others, format_func=plain, key="compare-models", on_change=_keep_models
-        )
+        models = st.multiselect("Laid on it", others, key="compare-models", on_change=_keep_models)
     with right:
         st.selectbox(
             "Match residues",
@@ -195,7 +193,7 @@ def _shown_model(compared: list[Comparison]) -> int:
     if len(compared) == 1:
         return 0
     names = [one.name for one in compared]
-    name = st.selectbox("Beside it", names, format_func=plain, **kept(_STORE, "beside", names[0], names))
+    name = st.selectbox("Beside it", names, **kept(_STORE, "beside", names[0], names))
     return names.index(name)
 
 
@@ -204,6 +202,8 @@ def _draw_viewer(structure: Structure, key: str, chain: str | None, link: str | 
     if chain not in (None, "A"):
         deviation = structure.residues["b_factor"].astype(float)
         colouring = by_values(ResidueValues(deviation, "Distance from the reference (Å)", 1.0, 1.0, ""))
+    else:
+        colouring = colouring if chain is None else replace(colouring, legend=colouring.legend[:1])
     residue = choices(_STORE).get(key)
 
     def on_pick() -> None:

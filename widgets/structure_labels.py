@@ -24,7 +24,7 @@ def draw_labels_task() -> None:
     """The whole of "Learn from structures"."""
     left, right = st.columns([1, 1], gap="large")
     with left:
-        files = draw_relatives(_STORE)
+        files = draw_relatives(_STORE, "Structures to learn from")
     with right:
         label = st.selectbox(
             "What to learn of each residue",

@@ -12,7 +12,7 @@ from biotl_core.structures.result_files import SavedResult
 from biotl_core.structures.structure import Structure
 from biotl_core.wording import plain_sentence
 from widgets.kept import choices, kept
-from widgets.structure_source import keep_upload
+from widgets.structure_source import MAX_MEGABYTES, keep_upload
 
 _LARGEST = 2_500
 """Residues up to which a map is drawn."""
@@ -49,9 +49,10 @@ def draw_pair_maps(
     def on_click() -> None:
         points = st.session_state[key]["selection"]["points"]
         if points and (found := points[0].get("customdata")):
-            choices(store)["residue"], choices(store)["partner"] = (
-                int(proteins.index[int(place)]) for place in found[:2]
-            )
+            # Plotly's arrays of arrays come back as dicts by place.
+            pair_places = list(found.values()) if isinstance(found, dict) else list(found)
+            rows = [int(proteins.index[int(place)]) for place in pair_places]
+            choices(store)["residue"], choices(store)["partner"] = rows
 
     st.plotly_chart(
         plot_pair_map(chosen, maps[chosen], labels, pair),
@@ -113,6 +114,7 @@ def draw_pae_field(store: str) -> None:
     st.file_uploader(
         "Expected errors (PAE) of a predicted model",
         help="The JSON or NPZ file that AlphaFold, ColabFold, Boltz, Chai, Protenix or ESMFold wrote beside the model.",
+        max_upload_size=MAX_MEGABYTES,
         key=key,
         on_change=keep,
     )

@@ -22,7 +22,7 @@ from widgets.answers import draw_answer
 
 FORMATS = "PDB or mmCIF, plain or gzipped."
 _UPLOADER = "structure-upload"
-_MAX_MEGABYTES = 200
+MAX_MEGABYTES = 200
 _ID = re.compile(r"upload/[0-9a-f]{16}/[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
@@ -74,7 +74,7 @@ def draw_structure_chooser() -> None:
             "Structure file",
             help=FORMATS,
             label_visibility="collapsed",
-            max_upload_size=_MAX_MEGABYTES,
+            max_upload_size=MAX_MEGABYTES,
             key=_UPLOADER,
             on_change=_open_upload,
         )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from biotl_core.plots.theme import ACCENT, CATEGORIES, new_figure, shown
+from biotl_core.plots.theme import ACCENT, CATEGORIES, QUIET, new_figure, shown
 from biotl_core.structures.confidence import BANDS
 from biotl_core.structures.structure import Structure
 from biotl_core.wording import say_count
@@ -117,4 +117,38 @@ def plot_deviations(table: pd.DataFrame, names: list[str]) -> go.Figure:
             showlegend=len(names) > 1,
         )
     figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def plot_confidence(expected: np.ndarray, true: np.ndarray) -> go.Figure:
+    """How far a confidence keeps its word: mean true lDDT in bands of ten of the expected one, and how many there are.
+
+    Args:
+        expected: confidence of residues, 0 to 100, shape (n,).
+        true: their true lDDT, 0 to 100, shape (n,).
+    """
+    figure = new_figure(360, "Confidence (expected lDDT)", "True lDDT", say_count(len(expected), "residue"))
+    figure.add_scatter(
+        x=[0, 100],
+        y=[0, 100],
+        mode="lines",
+        line={"color": QUIET, "dash": "dot"},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    band = np.minimum(expected // 10, 9).astype(int)
+    bands = np.unique(band)
+    counts = [int((band == b).sum()) for b in bands]
+    figure.add_scatter(
+        x=[float(expected[band == b].mean()) for b in bands],
+        y=[float(true[band == b].mean()) for b in bands],
+        error_y={"array": [float(true[band == b].std()) for b in bands], "color": ACCENT, "thickness": 1},
+        customdata=counts,
+        mode="lines+markers",
+        marker={"color": ACCENT, "size": 9},
+        hovertemplate="expected %{x:.0f}, true %{y:.0f}<br>%{customdata:,} residues<extra></extra>",
+        showlegend=False,
+    )
+    figure.update_xaxes(range=[0, 100])
+    figure.update_yaxes(range=[0, 100])
     return figure

@@ -110,7 +110,7 @@ def predict_from_templates(
         raise UserError(_refusal(name, template, best))
     control.step("Closing gaps", 0, 1)
     backbone, is_moved = build_backbone(sequence, template, best.pairs)
-    signs = _signs(sequence, library, candidates, backbone[:, CA], is_moved)
+    signs = signs_of_residues(sequence, library, candidates, backbone[:, CA], is_moved)
     confidence = residue_confidence(signs, model)
     atoms = as_atoms(sequence, backbone, confidence)
     atoms = _with_side_chains(atoms, sequence, template, best.pairs, is_moved, confidence)
@@ -227,7 +227,18 @@ def _blank_atoms(n: int):
     return atoms
 
 
-def _signs(sequence, library, candidates, ca, is_moved) -> ResidueSigns:
+def signs_of_residues(
+    sequence: str, library: TemplateLibrary, candidates: list[Candidate], ca: np.ndarray, is_moved: np.ndarray
+) -> ResidueSigns:
+    """What speaks for or against each residue of the model on the first candidate.
+
+    Args:
+        sequence: of the chain.
+        library: the templates.
+        candidates: the best first.
+        ca: alpha carbons of the model in Å, shape (length, 3).
+        is_moved: residues that are not where the template has them, shape (length,).
+    """
     best = candidates[0]
     is_aligned = np.zeros(len(sequence), dtype=bool)
     is_aligned[best.pairs.first] = True
