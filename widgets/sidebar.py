@@ -14,7 +14,13 @@ from widgets.describe import describe_dataset
 from widgets.navigation import PAGES, link_page
 from widgets.readers import chosen_dataset_name, read_dataset
 
-_PAGE_OF_KIND = {"train": "runs", "download": "models", "assay": "screening", "screen": "screening"}
+_PAGE_OF_KIND = {
+    "train": "runs",
+    "download": "models",
+    "assay": "screening",
+    "pairs": "screening",
+    "screen": "screening",
+}
 _SHOWN_RUNS = 3
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # pandas costs half a second, which the start of a worker doe
 
     from biotl_core.data.dataset import Dataset
 
-RunKind = Literal["train", "predict", "download", "probe", "assay", "screen"]
+RunKind = Literal["train", "predict", "download", "probe", "assay", "pairs", "screen"]
 
 KIND_FOLDERS: dict[RunKind, str] = {
     "train": "runs",
@@ -41,6 +41,7 @@ KIND_FOLDERS: dict[RunKind, str] = {
     "download": "downloads",
     "probe": "probes",
     "assay": "assays",
+    "pairs": "pairs",
     "screen": "screens",
 }
 """Where the runs of each kind lie below the home."""

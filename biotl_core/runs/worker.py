@@ -35,6 +35,7 @@ WORK = {
     "download": ("biotl_core.backbones.downloading", "download_run"),
     "probe": ("biotl_core.runs.probe_run", "probe_run"),
     "assay": ("biotl_core.runs.assay_run", "assay_run"),
+    "pairs": ("biotl_core.runs.pair_run", "pair_run"),
     "screen": ("biotl_core.runs.screen_run", "screen_run"),
 }
 """What does the work of each kind of run: module and function `(folder, control) -> closing sentence`."""
