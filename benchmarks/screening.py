@@ -4,6 +4,7 @@ Each figure stands beside its rivals on the same parts in the same run; timings 
 """
 
 import argparse
+import os
 import time
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def load_pairs(folder: Path) -> Pairs:
     return Pairs(*columns, table, pd.DataFrame(columns=["row", "reason"]), reading, folder.name)
 
 
-def bench_pairs(data: Path, seeds: int, sets: tuple[str, ...], splits: tuple[str, ...], steps: int) -> None:
+def bench_pairs(data: Path, seeds: range, sets: tuple[str, ...], splits: tuple[str, ...], steps: int) -> None:
     """Two towers beside four simple methods, on the official test folds and on cold splits."""
     import torch
 
@@ -54,16 +55,16 @@ def bench_pairs(data: Path, seeds: int, sets: tuple[str, ...], splits: tuple[str
         for split in splits:
             found: dict[str, list[dict[str, float]]] = {}
             chosen, began = [], time.process_time()
-            for seed in range(seeds):
+            for seed in seeds:
                 parts = split_pairs(pairs, split, seed).parts
                 learned = learn_pairs(pairs, parts, TowerSettings(steps=steps, seed=seed), Control())
                 chosen.append(learned.result["chosen"])
                 for method, one in learned.result["models"].items():
                     found.setdefault(method, []).append(one["test"])
                 print(name, split, seed, {m: round(s[-1]["mse"], 4) for m, s in found.items()}, flush=True)
-            seconds = (time.process_time() - began) / seeds
+            seconds = (time.process_time() - began) / len(seeds)
             print(
-                f"\n{name}, {split}, mean of {seeds} seeds, {seconds:.0f} CPU-s each, chosen: {', '.join(chosen)}"
+                f"\n{name}, {split}, mean of {len(seeds)} seeds, {seconds:.0f} CPU-s each, chosen: {', '.join(chosen)}"
             )
             for method, scores in found.items():
                 mean = {
@@ -283,16 +284,18 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=["davis", "kiba"])
     parser.add_argument("--splits", nargs="*", default=["cold_molecule", "cold_target"])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--molecules", type=int, default=1_000_000)
     parser.add_argument("--targets", type=int, default=102, help="of DUD-E")
     options = parser.parse_args()
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
     if "learning" in options.only:
         bench_learning(options.data, options.seeds)
     if "pairs" in options.only:
-        bench_pairs(options.data, options.seeds, tuple(options.sets), ("given",), options.steps)
+        bench_pairs(options.data, seeds, tuple(options.sets), ("given",), options.steps)
     if "cold" in options.only:
-        bench_pairs(options.data, options.seeds, tuple(options.sets), tuple(options.splits), options.steps)
+        bench_pairs(options.data, seeds, tuple(options.sets), tuple(options.splits), options.steps)
     if "screen" in options.only:
         bench_screen(options.data, options.molecules)
     if "decoys" in options.only:
