@@ -4,6 +4,7 @@ Each figure stands beside its rivals on the same parts in the same run; timings 
 """
 
 import argparse
+import os
 import time
 from pathlib import Path
 
@@ -39,12 +40,13 @@ def load_pairs(folder: Path) -> Pairs:
     return Pairs(*columns, table, pd.DataFrame(columns=["row", "reason"]), reading, folder.name)
 
 
-def bench_pairs(data: Path, seeds: int, sets: tuple[str, ...], splits: tuple[str, ...], steps: int) -> None:
+def bench_pairs(data: Path, seeds: range, sets: tuple[str, ...], splits: tuple[str, ...], steps: int) -> None:
     """Two towers beside four simple methods, on the official test folds and on cold splits."""
     import torch
 
     from biotl_core.learning.two_towers import TowerSettings
-    from biotl_core.runs.pair_run import TITLES, learn_pairs
+    from biotl_core.runs.pair_run import learn_pairs
+    from biotl_core.screening.assays import PAIR_TITLES as TITLES
     from biotl_core.screening.pair_splits import split_pairs
 
     torch.set_num_threads(1)
@@ -53,16 +55,16 @@ def bench_pairs(data: Path, seeds: int, sets: tuple[str, ...], splits: tuple[str
         for split in splits:
             found: dict[str, list[dict[str, float]]] = {}
             chosen, began = [], time.process_time()
-            for seed in range(seeds):
+            for seed in seeds:
                 parts = split_pairs(pairs, split, seed).parts
                 learned = learn_pairs(pairs, parts, TowerSettings(steps=steps, seed=seed), Control())
                 chosen.append(learned.result["chosen"])
                 for method, one in learned.result["models"].items():
                     found.setdefault(method, []).append(one["test"])
                 print(name, split, seed, {m: round(s[-1]["mse"], 4) for m, s in found.items()}, flush=True)
-            seconds = (time.process_time() - began) / seeds
+            seconds = (time.process_time() - began) / len(seeds)
             print(
-                f"\n{name}, {split}, mean of {seeds} seeds, {seconds:.0f} CPU-s each, chosen: {', '.join(chosen)}"
+                f"\n{name}, {split}, mean of {len(seeds)} seeds, {seconds:.0f} CPU-s each, chosen: {', '.join(chosen)}"
             )
             for method, scores in found.items():
                 mean = {
@@ -95,21 +97,211 @@ def bench_learning(data: Path, seeds: int) -> None:
         print(f"  {n:<8}" + "".join(f"{np.mean(found[name]):12.3f}" for name in names), flush=True)
 
 
+def bench_screen(data: Path, n: int) -> None:
+    """A library of n SMILES against one target: from raw strings, then once it is kept, beside a loop over
+    single pairs.
+
+    Ranked by the two towers (trained on Davis, briefly: speed does not depend on how well) and by the assay models.
+    """
+    import resource
+    import tempfile
+
+    import pyarrow.parquet as pq
+    import torch
+
+    from biotl_core.learning.two_towers import TowerSettings
+    from biotl_core.runs.pair_run import TargetScreen, learn_pairs, molecule_side
+    from biotl_core.screening.library import open_library
+    from biotl_core.screening.library_store import LibraryStore
+    from biotl_core.screening.pair_splits import split_pairs
+    from biotl_core.screening.ranking import best_molecules, score_library
+
+    torch.set_num_threads(1)
+    pairs = load_pairs(data / "interactions" / "davis")
+    parts = split_pairs(pairs, "given").parts
+    learned = learn_pairs(pairs, parts, TowerSettings(steps=50), Control(), own_vectors=False)
+    table = pq.read_table(data / "pretraining" / "dude_zinc_1184k.parquet", columns=["smiles"])
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["BIOTL_HOME"] = folder
+        path = Path(folder) / "library.smi"
+        with path.open("w") as file:
+            for i, smiles in enumerate(table["smiles"].to_pylist()[:n]):
+                file.write(f"{smiles} molecule{i}\n")
+        model_folder = Path(folder) / "model"
+        learned.model.save(model_folder)
+        proteins = pd.DataFrame({"sequence": pairs.proteins, "name": pairs.protein_names})
+        result = learned.result | {"chosen": "towers"}
+        target = TargetScreen(
+            Path(folder), pairs.proteins[0], result, pairs.table.assign(part=parts), list(pairs.molecules), proteins,
+            learned.model, learned.description,
+        )  # fmt: skip
+        scorer = target.scorer()
+        began, cpu = time.monotonic(), _cpu_seconds()
+        store = LibraryStore(open_library(path))
+        store.fill(Control())
+        described = time.monotonic()
+        scores = score_library(store, scorer, Control())
+        best_molecules(scores, 200)
+        whole, spent = time.monotonic() - began, _cpu_seconds() - cpu
+        again = time.monotonic()
+        best_molecules(score_library(store, scorer, Control()), 200)
+        ranked = time.monotonic() - again
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+        smiles = table["smiles"].to_pylist()[:300]
+        loop = time.monotonic()
+        for (
+            one
+        ) in smiles:  # what a loop over pairs does: molecule and target through the towers for every pair
+            predict_one(learned, pairs.proteins[0], one, molecule_side)
+        one_pair = (time.monotonic() - loop) / len(smiles)
+    print(f"\nScreen of {store.n_molecules:,} molecules against one target, two towers over fingerprints")
+    print(
+        f"  from raw strings    {whole:7.1f} s ({described - began:.1f} s reading, {spent:.0f} CPU-s in all)"
+    )
+    print(f"  ranked again        {ranked:7.2f} s")
+    print(f"  memory at its peak  {peak:7.2f} GB, each process that reads {child:.2f} GB")
+    print(f"  a loop over pairs   {one_pair * store.n_molecules:7.0f} s ({1e3 * one_pair:.2f} ms a pair)")
+    print(f"  ratio               {one_pair * store.n_molecules / whole:7.1f} from raw strings, "
+          f"{one_pair * store.n_molecules / ranked:,.0f} once kept", flush=True)  # fmt: skip
+
+
+def predict_one(learned: object, protein: str, smiles: str, molecule_side: object) -> float:
+    """One molecule and one target protein, as a loop over pairs computes them."""
+    from biotl_core.learning.two_towers import encode, product
+    from biotl_core.runs.pair_run import protein_side
+
+    first = encode(learned.model, "molecule", molecule_side(fingerprints([smiles])))
+    second = encode(learned.model, "protein", protein_side(learned.description, [protein]))
+    return float(product(learned.model, first, second)[0, 0])
+
+
+def _cpu_seconds() -> float:
+    import resource
+
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def bench_decoys(data: Path, n_targets: int, n_known: int = 30) -> None:
+    """DUD-E: actives among decoys, with 30 actives known: similarity, the assay models' best, and a ligand-only
+    control.
+
+    Decoys were chosen to be unlike actives in their atoms and alike in their properties, so whoever learns what
+    decoys look like does well without knowing a target (Chen et al., PLoS ONE 14, e0220113, 2019): the control
+    learns from
+    OTHER targets' actives and decoys, and any score it reaches says nothing about the target.
+    """
+    import pyarrow.parquet as pq
+    from sklearn.linear_model import Ridge
+
+    from biotl_core.screening.fingerprints import tanimoto
+    from biotl_core.screening.scores import SCORES
+
+    entries = pd.read_parquet(data / "interactions" / "dude" / "entries.parquet")
+    smiles = pq.read_table(data / "pretraining" / "dude_zinc_1184k.parquet", columns=["smiles"])["smiles"]
+    names = list(entries["target"].astype(str).unique())
+    rng = np.random.default_rng(0)
+    chosen = names if n_targets >= len(names) else sorted(rng.choice(names, n_targets, replace=False))
+    kept = {}
+    for name in chosen:
+        own = entries[entries["target"] == name]
+        actives, decoys = own[own["active"] == 1], own[own["active"] == 0]
+        own = pd.concat([actives, decoys.sample(min(len(decoys), 3000), random_state=0)])
+        bits = fingerprints([smiles[int(i)].as_py() for i in own["mol"]]).matrix()
+        kept[name] = bits, own["active"].to_numpy(np.float64)
+    found = {name: [] for name in ("similarity", "ridge", "other targets only")}
+    for name in chosen:
+        bits, labels = kept[name]
+        actives = rng.permutation(np.flatnonzero(labels == 1))
+        n_own = min(n_known, len(actives) // 2)
+        known, decoys = actives[:n_own], rng.permutation(np.flatnonzero(labels == 0))
+        known_decoys = decoys[: 10 * n_own]
+        test = np.setdiff1d(np.arange(len(labels)), np.r_[known, known_decoys])
+        near = tanimoto(bits[test], bits[known]).max(axis=1)
+        rows = np.r_[known, known_decoys]
+        model = MODELS["ridge"].make(0)
+        model.fit(Features(bits[rows]), labels[rows])
+        others = [n for n in rng.permutation(chosen) if n != name][:8]
+        foreign = Ridge(alpha=30.0).fit(
+            _stacked([kept[n][0] for n in others]), np.concatenate([kept[n][1] for n in others])
+        )
+        guesses = {
+            "similarity": near,
+            "ridge": model.mean(Features(bits[test])),
+            "other targets only": foreign.predict(bits[test]),
+        }
+        for method, guess in guesses.items():
+            found[method].append([SCORES[s].formula(labels[test], guess) for s in ("ef1", "bedroc", "auroc")])
+    print(f"\nDUD-E, {len(chosen)} targets, {n_known} actives known, at most 3,000 decoys each; means")
+    for method, values in found.items():
+        ef, early, area = np.nanmean(values, axis=0)
+        print(f"  {method:<20} EF 1 % {ef:5.1f}   BEDROC {early:.3f}   AUROC {area:.3f}", flush=True)
+    print("  The last line has never seen the target: what it reaches is the bias of the decoys.")
+
+
+def _stacked(parts: list) -> object:
+    from scipy import sparse
+
+    return sparse.csr_matrix(sparse.vstack(parts))
+
+
+def bench_properties(data: Path) -> None:
+    """MoleculeNet tables with scaffold splits: every model on the same test part."""
+    from biotl_core.screening.choosing import choose_model, deal_parts
+
+    published = {
+        "bbbp": "MoLFormer 0.904",
+        "bace": "MoLFormer 0.828",
+        "clintox": "MoLFormer 0.945 (on its own split)",
+    }
+    for name, value in (
+        ("esol", None),
+        ("lipophilicity", None),
+        ("bbbp", None),
+        ("bace", None),
+        ("clintox", "CT_TOX"),
+    ):
+        raw = read_file(data / "molecule" / f"{name}.csv.gz")
+        assay = read_assay(raw, guess_assay_reading(raw, value=value))
+        table = assay.molecules
+        features = Features(fingerprints(table["smiles"].tolist()).matrix())
+        values, sides = table["value"].to_numpy(), table["side"].to_numpy()
+        choice = choose_model(
+            features, values, sides, deal_parts(table["smiles"], values, "scaffold"), assay.kind
+        )
+        score = "auroc" if assay.kind == "active" else "rmse"
+        said = "  ".join(f"{n} {one.test[score]:.3f}" for n, one in choice.judged.items())
+        print(f"{name:<14} {score}: {said}  chosen: {choice.chosen}  {published.get(name, '')}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--only", nargs="*", default=["learning", "pairs", "cold"])
+    parser.add_argument(
+        "--only", nargs="*", default=["learning", "pairs", "cold", "screen", "decoys", "properties"]
+    )
     parser.add_argument("--sets", nargs="*", default=["davis", "kiba"])
     parser.add_argument("--splits", nargs="*", default=["cold_molecule", "cold_target"])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--molecules", type=int, default=1_000_000)
+    parser.add_argument("--targets", type=int, default=102, help="of DUD-E")
     options = parser.parse_args()
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
     if "learning" in options.only:
         bench_learning(options.data, options.seeds)
     if "pairs" in options.only:
-        bench_pairs(options.data, options.seeds, tuple(options.sets), ("given",), options.steps)
+        bench_pairs(options.data, seeds, tuple(options.sets), ("given",), options.steps)
     if "cold" in options.only:
-        bench_pairs(options.data, options.seeds, tuple(options.sets), tuple(options.splits), options.steps)
+        bench_pairs(options.data, seeds, tuple(options.sets), tuple(options.splits), options.steps)
+    if "screen" in options.only:
+        bench_screen(options.data, options.molecules)
+    if "decoys" in options.only:
+        bench_decoys(options.data, options.targets)
+    if "properties" in options.only:
+        bench_properties(options.data)
 
 
 if __name__ == "__main__":

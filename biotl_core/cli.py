@@ -17,6 +17,7 @@ from biotl_core.errors import UserError
 from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
+from biotl_core.screening.pair_splits import PAIR_SPLITS
 from biotl_core.verbs import folding, genomes, reporting, rounds, scanning, screening, study, workflow
 from biotl_core.verbs.answering import add_json
 
@@ -98,7 +99,12 @@ def _add_train(all_verbs: Any) -> None:
         "--resume", action="store_true", help="go on with the stopped or failed run in --run FOLDER"
     )
     verb.add_argument("--backbone", metavar="NAME|PATH", help="default: the embedded one of the modality")
-    verb.add_argument("--split", choices=tuple(SPLITS), help="how train, validation and test are made")
+    verb.add_argument(
+        "--partner", metavar="COLUMN", help="column of target proteins: learn pairs with the molecules"
+    )
+    verb.add_argument(
+        "--split", choices=tuple({**SPLITS, **PAIR_SPLITS}), help="how train, validation and test are made"
+    )
     verb.add_argument("--fractions", metavar="T,V,T", help="shares of the parts, such as 0.8,0.1,0.1")
     verb.add_argument("--identity", type=float, help="sequences more alike than this share a part (0 to 1)")
     verb.add_argument(

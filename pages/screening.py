@@ -1,4 +1,4 @@
-"""Screening: from an assay table of one target to a ranked, explained list of molecules."""
+"""Screening: from measured molecules to a ranked, explained list of others, for one target protein or for many."""
 
 import streamlit as st
 
@@ -8,42 +8,43 @@ from widgets import begin_page, draw_shell_command
 from widgets.assay_source import chosen_assay_table, draw_assay_chooser, draw_new_assay
 from widgets.assay_view import chosen_assay, draw_assay
 from widgets.hits_view import chosen_screen, draw_screen
+from widgets.pairs_view import choose_target, chosen_pairs, draw_pairs
 from widgets.screen_form import draw_screen_form
 
-begin_page(
-    "screening", "Learn from what you measured on one target, then rank a library of molecules with it."
-)
+begin_page("screening", "Learn from the molecules that you measured, then rank a library of others with it.")
 
-assay = chosen_assay()
+assay, pairs = chosen_assay(), chosen_pairs()
+run = assay or pairs
 command = shell_command("assay", {"data": "ASSAY.csv"})
-if assay is None:
+if run is None:
     table_id = chosen_assay_table()
     if table_id is None:
         draw_assay_chooser()
     elif path := draw_new_assay(table_id):
         command = shell_command("assay", {"data": path})
 else:
-    config = read_config(assay)
-    result = draw_assay(assay)
+    result = draw_assay(run) if assay else draw_pairs(run)
     if result is not None:
-        draw_screen_form(assay, result)
+        st.subheader("Rank a library", anchor=False)
+        draw_screen_form(run, result, choose_target(run) if run is pairs else "")
         screen = chosen_screen()
         if screen is not None:
             draw_screen(screen)
             library = read_config(screen)["library"]
-            command = shell_command("screen", {"run": assay, "library": library, "output": "hits.csv"})
+            options = {"run": run, "library": library, "output": "hits.csv"}
+            command = shell_command(
+                "screen", options | ({"target_protein": "TARGET.fasta"} if run is pairs else {})
+            )
 draw_shell_command(command)
 with st.expander("How was this computed"):
     st.markdown(
-        "Molecules: largest part, uncharged, canonical isomeric SMILES (RDKit). Fingerprints: Morgan, "
-        "radius 2, 4,096 bits "
-        "with counts (Rogers and Hahn 2010). Gaussian process with the Tanimoto kernel (Ralaivola 2005; "
-        "GAUCHE, Griffiths "
-        "2023), ridge regression, random forest (Breiman 2001), gradient boosting (Friedman 2001). Chosen "
-        "on inner folds of "
-        "the training part, judged once on the test part (nested validation: Varma and Simon 2006). Ranges: "
-        "conformal, from "
-        "the misses on the inner folds (Vovk 2015). QED: Bickerton 2012. Rule of five: Lipinski 1997. PAINS: Baell and "
-        "Holloway 2010. BRENK: Brenk 2008. BEDROC: Truchon and Bayly 2007. 3D shape: ETKDG (Riniker and Landrum 2015). "
-        "A ranking says what to measure next; it does not say that a molecule binds."
+        "Molecules: largest part, uncharged, canonical isomeric SMILES (RDKit). Fingerprints: Morgan, radius 2, 4,096 "
+        "bits with counts (Rogers and Hahn 2010). Gaussian process with the Tanimoto kernel (Ralaivola 2005; GAUCHE, "
+        "Griffiths 2023), ridge regression, random forest (Breiman 2001), gradient boosting (Friedman 2001). Chosen on "
+        "inner folds of the training part, judged once on the test part (nested validation: Varma and Simon 2006). "
+        "Ranges: conformal, from the misses on the inner folds (Vovk 2015). Pairs: two towers whose vectors are "
+        "multiplied, beside similar pairs, biases and boosted trees. QED: Bickerton 2012. Rule of five: Lipinski 1997. "
+        "PAINS: Baell and Holloway 2010. BRENK: Brenk 2008. BEDROC: Truchon and Bayly 2007. 3D shape: ETKDG "
+        "(Riniker and "
+        "Landrum 2015). A ranking says what to measure next; it does not say that a molecule binds."
     )

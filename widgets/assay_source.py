@@ -15,6 +15,7 @@ from biotl_core.runs.screening_requests import start_assay
 from biotl_core.screening.choosing import SPLIT_TITLES
 from biotl_core.screening.examples import EXAMPLE_ASSAY, HOW_MADE
 from biotl_core.screening.intake import Assay, AssayReading, guess_assay_reading, read_assay
+from biotl_core.screening.pairs import guess_partner_column
 from biotl_core.screening.units import UNITS
 from biotl_core.wording import plain, plain_sentence, say_count
 from widgets.answers import draw_answer
@@ -22,6 +23,7 @@ from widgets.background import wait_for
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
 from widgets.navigation import link_page
+from widgets.pairs_view import draw_pairs_start
 from widgets.table_source import find_table, keep_file, table_title
 
 _UPLOAD, _PASTE, _EXAMPLE = "assay-upload", "assay-paste", "example/assay"
@@ -64,11 +66,11 @@ def draw_assay_chooser() -> None:
             args=(_EXAMPLE,),
             help=HOW_MADE,
         )
-    if runs := list_runs("assay")[:_SHOWN_RUNS]:
-        st.caption("Or go on with an assay learned before:")
+    if runs := [*list_runs("assay"), *list_runs("pairs")][:_SHOWN_RUNS]:
+        st.caption("Or go on with one learned before:")
         with st.container(horizontal=True):
             for run in runs:
-                link_page("screening", plain(run.name), ":material/science:", assay=run.name)
+                link_page("screening", plain(run.name), ":material/science:", **{run.kind: run.name})
 
 
 def _open_upload() -> None:
@@ -113,6 +115,12 @@ def draw_new_assay(table_id: str) -> str | None:
         return None
     _draw_table_line(table_id, raw)
     store = f"assay {table_id}"
+    partner = guess_partner_column(raw)
+    if partner is not None and st.toggle(
+        f"Learn together with the target proteins in column {plain(partner)}", **kept(store, "pairs", True)
+    ):
+        draw_pairs_start(store, path, _source(table_id), raw, partner)
+        return path.as_posix()
     answer = st.container()
     reading = _draw_reading(store, raw)
     if reading is None:

@@ -72,7 +72,7 @@ def draw_assay(folder: Path) -> dict[str, Any] | None:
     with good:
         _draw_how_good(folder, result)
     with found:
-        _draw_audit(folder)
+        draw_audit(folder)
     with which:
         _draw_models(result)
     return result
@@ -137,7 +137,8 @@ def _draw_how_good(folder: Path, result: dict[str, Any]) -> None:
     download_table(table, f"{folder.name}-test-part.csv", "Predictions of the test part (CSV)")
 
 
-def _draw_audit(folder: Path) -> None:
+def draw_audit(folder: Path) -> None:
+    """What the audit found, leaks first, each with its rows."""
     order = {"leak": 0, "look": 1, "fine": 2}
     audited = sorted(read_json(folder / "audit.json") or [], key=lambda one: order[one["severity"]])
     for one in audited:
@@ -155,6 +156,8 @@ def _draw_audit(folder: Path) -> None:
                         height="content" if len(one["table"]) < 8 else 280,
                     )
     rows = folder / "rows.csv"
+    if not rows.exists():
+        return
     st.download_button(
         "Every row and what became of it (CSV)", lambda: rows.open("rb"), f"{folder.name}-rows.csv", "text/csv",
         icon=":material/download:", on_click="ignore",

@@ -25,9 +25,8 @@ _BYTES_A_MOLECULE = 55
 _FORMATS = "SMILES, CSV, TSV, SDF or Parquet of any length; plain or gzipped."
 
 
-def draw_screen_form(run: Path, result: dict[str, Any]) -> None:
-    """Choose a library, see how long it takes, start."""
-    st.subheader("Rank a library", anchor=False)
+def draw_screen_form(run: Path, result: dict[str, Any], target: str = "") -> None:
+    """Choose a library, see how long it takes, start; for a run of pairs with the target's sequence."""
     library = _choose_library()
     left, middle, right = st.columns([1, 2, 2], vertical_alignment="bottom")
     top = left.number_input("How many to keep", 10, 10_000, step=50, **kept("screen", "top", 200))
@@ -44,7 +43,9 @@ def draw_screen_form(run: Path, result: dict[str, Any]) -> None:
     elif is_asked:
         path, source = library
         try:
-            screen = start_screen(run, path, source, top=int(top), aim=aim, n_expected=_guess_size(path))
+            screen = start_screen(
+                run, path, source, top=int(top), aim=aim, target=target, n_expected=_guess_size(path)
+            )
         except UserError as error:
             draw_error(error)
         else:
@@ -133,12 +134,13 @@ def open_screen(folder: Path) -> NoReturn:
 
 def _draw_earlier(run: Path) -> None:
     mine = [s for s in list_runs("screen") if _is_of(s.folder, run)][:_SHOWN_SCREENS]
+    kind = read_config(run)["kind"]
     if mine:
-        st.caption("Ranked with this assay:")
+        st.caption("Ranked with it:")
         with st.container(horizontal=True):
             for screen in mine:
                 link_page(
-                    "screening", plain(screen.name), ":material/list:", assay=run.name, screen=screen.name
+                    "screening", plain(screen.name), ":material/list:", **{kind: run.name}, screen=screen.name
                 )
 
 

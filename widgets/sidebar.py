@@ -22,6 +22,7 @@ _PLACES = {
     "fold": ("structures", "fold"),
     "genomes": ("genomes", "run"),
     "assay": ("screening", "assay"),
+    "pairs": ("screening", "pairs"),
     "screen": ("screening", "screen"),
 }
 """For each kind of run that is shown: its page, and the word that names it in the page's address."""

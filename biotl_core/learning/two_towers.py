@@ -28,11 +28,11 @@ class TowerSettings:
     """Choices of a training of two towers."""
 
     steps: int = 600
-    learning_rate: float = 3e-3
+    learning_rate: float = 1.5e-3
     weight_decay: float = 1e-2
     hidden: int = 512
     width: int = 256
-    dropout: float = 0.3
+    dropout: float = 0.2
     own_vectors: bool = False
     """Whether each molecule and protein of the training part gets a vector of its own."""
     check_every: int = 25
@@ -183,6 +183,7 @@ def train_towers(
     settings: TowerSettings,
     control: Control | None = None,
     look: Callable[[int, float, float], None] | None = None,
+    stop_after: int = 0,
 ) -> TwoTowers:
     """Train, and keep the step with the least error on the validation part.
 
@@ -193,6 +194,8 @@ def train_towers(
         settings: see TowerSettings.
         control: progress and stop.
         look: called after each look with the step, the training loss and the validation error (mean squared).
+        stop_after: instead of looking at the validation part, end after so many steps of the same schedule: how the
+            towers are learned again once the validation part has chosen.
     """
     control = control or Control()
     torch.manual_seed(settings.seed)
@@ -209,22 +212,23 @@ def train_towers(
         optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=0.1
     )
     best, kept = math.inf, {name: value.clone() for name, value in model.state_dict().items()}
-    for step in range(1, settings.steps + 1):
-        control.step(_STAGE, step, settings.steps)
+    for step in range(1, (stop_after or settings.steps) + 1):
+        control.step(_STAGE, step, stop_after or settings.steps)
         model.train()
         loss = batch.loss(model)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         schedule.step()
-        if step % settings.check_every and step < settings.steps:
+        if stop_after or (step % settings.check_every and step < settings.steps):
             continue
         error = _error(model, molecules, proteins, train, validation)
         if look is not None:
             look(step, float(loss.detach()), error)
-        if error < best or not len(validation.value):
+        if error < best:
             best, kept = error, {name: value.clone() for name, value in model.state_dict().items()}
-    model.load_state_dict(kept)
+    if not stop_after:
+        model.load_state_dict(kept)
     _forget_unseen(model, train)
     return model.eval()
 

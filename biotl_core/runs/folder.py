@@ -45,6 +45,7 @@ RunKind = Literal[
     "genomes",
     "fold",
     "study",
+    "pairs",
 ]
 
 KIND_FOLDERS: dict[RunKind, str] = {
@@ -55,6 +56,7 @@ KIND_FOLDERS: dict[RunKind, str] = {
     "scan": "scans",
     "plan": "plans",
     "assay": "assays",
+    "pairs": "pairs",
     "screen": "screens",
     "genomes": "genomes",
     "fold": "structures",

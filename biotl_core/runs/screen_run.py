@@ -1,4 +1,4 @@
-"""The work of a screen run: a library through a finished assay run, to a ranked table."""
+"""The work of a screen run: a library through a finished assay or pair run, to a ranked table."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,8 @@ from biotl_core.progress import Control
 from biotl_core.runs.assay_run import open_backbone
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.json_files import write_json_atomically
-from biotl_core.screening.assays import load_assay
+from biotl_core.runs.pair_run import TargetScreen, load_pairs
+from biotl_core.screening.assays import LearnedAssay, load_assay
 from biotl_core.screening.drawing import atom_weights
 from biotl_core.screening.library import open_library
 from biotl_core.screening.library_store import LibraryStore
@@ -38,7 +39,7 @@ def screen_run(folder: Path, control: Control) -> str:
         source=config["source"],
     )
     control.step("Learning from the assay", 0, 0)
-    learned = load_assay(Path(config["run"]), open_backbone)
+    learned = _load(Path(config["run"]), config.get("target") or "")
     store = LibraryStore(library)
     store.fill(control, int(config.get("n_expected") or 0))
     described = time.monotonic()
@@ -80,6 +81,13 @@ def screen_run(folder: Path, control: Control) -> str:
         f"{say_count(store.n_molecules, 'molecule')} ranked; the best is {best['name']} with "
         f"{learned.result['value_name']} {say_number(float(best['prediction']))}."
     )
+
+
+def _load(run: Path, target: str) -> LearnedAssay | TargetScreen:
+    """What ranks: an assay of one target, or pairs with the sequence of the target protein."""
+    if read_config(run)["kind"] == "assay":
+        return load_assay(run, open_backbone)
+    return load_pairs(run, target)
 
 
 def _write_atom_weights(hits: pd.DataFrame, scorer: Scorer, folder: Path, control: Control) -> None:

@@ -4,6 +4,7 @@ learned.
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from biotl_core.runs.folder import create_run, launch, read_config
 from biotl_core.runs.status import read_status
 from biotl_core.screening.choosing import SPLIT_TITLES, AssaySplit
 from biotl_core.screening.intake import AssayReading
+from biotl_core.screening.pair_splits import PAIR_SPLITS, PairSplit
+from biotl_core.screening.pairs import PairReading
 from biotl_core.screening.ranking import AIMS, Aim
 
 TABLE = "table"
@@ -69,11 +72,52 @@ def start_assay(
     return made
 
 
+def start_pairs(
+    table: Path,
+    source: str,
+    reading: PairReading,
+    *,
+    split: PairSplit = "warm",
+    seed: int = 0,
+    towers: dict[str, Any] | None = None,
+    folder: Path | None = None,
+) -> Path:
+    """Launch the learning from a table of molecules and target proteins; the folder of the run.
+
+    Args:
+        table: the file; the run keeps a copy.
+        source: what the user calls it.
+        reading: which column is what.
+        split: what the test part holds that training has not seen.
+        seed: of everything random.
+        towers: settings of the two towers that differ from the default.
+        folder: as in `folder.create_run`.
+
+    Raises:
+        UserError: the split is not known.
+    """
+    if split not in PAIR_SPLITS:
+        raise UserError(
+            f"There is no split '{split}' of pairs; there are {', '.join(PAIR_SPLITS)}. Choose one."
+        )
+    request = {
+        "source": source, "reading": reading.assay._asdict(), "columns": list(reading[1:]), "split": split,
+        "seed": seed, "towers": towers or {}, "target_name": reading.assay.value_name, "modality": "molecule",
+        "device": "cpu",
+    }  # fmt: skip
+    stem = safe_name(Path(source).name.split(".")[0], "pairs")
+    made = create_run(request, kind="pairs", name=stem, folder=folder)
+    shutil.copyfile(table, made / TABLE)
+    launch(made)
+    return made
+
+
 def start_screen(
     run: Path,
     library: Path,
     source: str,
     *,
+    target: str = "",
     top: int = 200,
     aim: Aim = "best",
     smiles: str | None = None,
@@ -84,7 +128,8 @@ def start_screen(
     """Launch the ranking of a library with a finished assay run; the folder of the run.
 
     Args:
-        run: the assay run.
+        run: the assay run, or a run of pairs.
+        target: for pairs, the sequence of the target protein.
         library: the file, read where it lies.
         source: what the user calls it.
         top: how many of the best to keep.
@@ -96,8 +141,13 @@ def start_screen(
     Raises:
         UserError: the assay run has not finished, or a choice is out of range.
     """
-    if read_config(run)["kind"] != "assay" or read_status(run).state != "finished":
-        raise UserError(f"The run '{run.name}' is not a finished assay run; choose a finished one.")
+    kind = read_config(run)["kind"]
+    if kind not in ("assay", "pairs") or read_status(run).state != "finished":
+        raise UserError(f"The run '{run.name}' is not a finished assay or pair run; choose a finished one.")
+    if kind == "pairs" and not target:
+        raise UserError(
+            "Molecules are ranked against one target protein: give its sequence (--target-protein FASTA)."
+        )
     if not 1 <= top <= MOST_HITS:
         raise UserError(
             f"{top:,} hits are asked for; 1 to {MOST_HITS:,} can be kept. Choose a number in between."
@@ -106,7 +156,8 @@ def start_screen(
         raise UserError(f"There is no order '{aim}'; there are {', '.join(AIMS)}. Choose one.")
     request = {
         "run": str(run.resolve()), "library": str(library.resolve()), "source": source, "top": top, "aim": aim,
-        "smiles": smiles, "name_column": name_column, "n_expected": n_expected, "device": "cpu", "modality": "molecule",
+        "smiles": smiles, "name_column": name_column, "n_expected": n_expected, "target": target, "device": "cpu",
+        "modality": "molecule",
     }  # fmt: skip
     stem = safe_name(f"{run.name}-{Path(source).name.split('.')[0]}")
     made = create_run(request, kind="screen", name=stem, folder=folder)

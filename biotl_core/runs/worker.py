@@ -37,6 +37,7 @@ WORK = {
     "scan": ("biotl_core.runs.scan_run", "scan_run"),
     "plan": ("biotl_core.runs.plan_run", "plan_run"),
     "assay": ("biotl_core.runs.assay_run", "assay_run"),
+    "pairs": ("biotl_core.runs.pair_run", "pair_run"),
     "screen": ("biotl_core.runs.screen_run", "screen_run"),
     "genomes": ("biotl_core.runs.genome_run", "genome_run"),
     "fold": ("biotl_core.runs.folding_run", "fold_run"),

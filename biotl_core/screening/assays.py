@@ -15,6 +15,8 @@ from biotl_core.screening.choosing import final_model
 from biotl_core.screening.fingerprints import Bits, fingerprints
 from biotl_core.screening.models import MODELS, Features, Model, Predicted
 from biotl_core.screening.ranking import Scorer, Training
+from biotl_core.screening.scores import SCORES
+from biotl_core.wording import say_interval, say_number
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 """From SMILES to the vectors of the frozen backbone `(n, width)`."""
@@ -92,9 +94,6 @@ def load_assay(folder: Path, open_backbone: Callable[[str], Embed]) -> LearnedAs
 
 def say_assay_answer(result: dict[str, Any]) -> str:
     """How good the chosen model is and what it beats, in a sentence of plain text."""
-    from biotl_core.screening.scores import SCORES
-    from biotl_core.wording import say_interval, say_number
-
     headline, chosen = result["headline"], result["chosen"]
     scores = {name: judged["test"].get(headline) for name, judged in result["models"].items()}
     own, title = scores[chosen], SCORES[headline].title
@@ -107,3 +106,28 @@ def say_assay_answer(result: dict[str, Any]) -> str:
     kinds = "new kinds of molecule" if result["split"] == "scaffold" else "molecules of the same kind"
     n = result["counts"]["test"]
     return f"{MODELS[chosen].title} reaches {said} on {n:,} held-out {kinds}."
+
+
+PAIR_TITLES = {
+    "towers": "Two towers",
+    "neighbours": "Similar pairs (no training)",
+    "both": "Two towers and similar pairs, mean",
+    "mean": "Always the mean",
+    "biases": "What the molecule and the target usually add",
+    "boosting": "Boosted trees",
+}
+"""Every method; the first three may be chosen, the others are for comparison."""
+
+
+def say_pair_answer(result: dict[str, Any]) -> str:
+    """How good the chosen method is, and whether the towers were worth it, in plain text."""
+    headline = "auroc" if result["kind"] == "active" else "pearson"
+    chosen = result["models"][result["chosen"]]
+    said = f"{SCORES[headline].title} {say_number(chosen['test'][headline])}"
+    interval = chosen["test_interval"].get(headline)
+    if interval and None not in interval:
+        said += f" {say_interval(*interval)}"
+    best = {"neighbours": "Similar pairs do best here, without any training, and are used"}
+    start = best.get(result["chosen"], f"{PAIR_TITLES[result['chosen']]} do best on the validation part")
+    within = say_number(chosen["test"]["per_target"])
+    return f"{start}: {said} on {result['counts']['test']:,} held-out pairs (within single targets {within})."

@@ -87,10 +87,22 @@ def guess_pair_reading(raw: RawTable, partner: str, **assay: object) -> PairRead
     part = next((name for name in names if (read_parts(raw.table[name]) != "").mean() > 0.9), None)
     if part is not None:
         others = RawTable(others.table.drop(columns=[part]), raw.source, raw.file_format)
+    if assay.get("smiles") is None:
+        assay["smiles"] = _find_molecules(others)
     reading = guess_assay_reading(others, **assay)
     used = {partner, part, reading.smiles_column, reading.value_column}
     free = {name.strip().lower(): name for name in raw.columns if name not in used}
     return PairReading(reading, partner, next((free[n] for n in _NAMES if n in free), None), part)
+
+
+def _find_molecules(raw: RawTable) -> str | None:
+    """The column of SMILES: the one whose different values RDKit can read, however often each occurs."""
+    for name in raw.columns:
+        cells = raw.table[name].drop_duplicates().head(60)
+        cells = cells[cells.str.len() > 3]
+        if len(cells) > 1 and sum(standardise(cell).smiles != "" for cell in cells) > 0.7 * len(cells):
+            return name
+    return None
 
 
 def read_pairs(raw: RawTable, reading: PairReading, control: Control | None = None) -> Pairs:

@@ -46,6 +46,18 @@ ScoreBlock = Callable[[Bits, list[str]], np.ndarray]
 """From fingerprints of a block and its SMILES to scores `(n,)`."""
 
 
+class LibraryTower(NamedTuple):
+    """A tower whose vectors of a library are kept, so that another target costs one matrix product."""
+
+    name: str
+    """A hash of its weights."""
+    width: int
+    encode: Callable[[Bits], np.ndarray]
+    """Fingerprints to vectors, float32 `(n, width)`."""
+    product: Callable[[np.ndarray], np.ndarray]
+    """Vectors to predictions for the target, `(n,)`."""
+
+
 class Scorer(NamedTuple):
     """A model as a library meets it."""
 
@@ -58,6 +70,8 @@ class Scorer(NamedTuple):
     """Mean and spread of a few molecules by their SMILES."""
     half_width: float
     """Of the interval around a prediction, in units of its spread."""
+    tower: LibraryTower | None = None
+    """Where the prediction is a product with the vectors of a tower."""
 
 
 @dataclass(frozen=True)
@@ -77,28 +91,67 @@ def score_library(store: LibraryStore, scorer: Scorer, control: Control) -> np.n
 
     Written block by block: what is finished survives a kill.
     """
+    if scorer.tower is not None:
+        vectors = encode_library(store, scorer.tower, control)
+        blocks = range(0, len(vectors), BLOCK)
+        scores = [scorer.tower.product(vectors[i : i + BLOCK].astype(np.float32)) for i in blocks]
+        return np.concatenate([np.zeros(0, np.float32), *scores]).astype(np.float32)
+
+    def score(block: Bits, smiles: list[str]) -> np.ndarray:
+        scores = np.asarray(scorer.score(block, smiles), np.float32)
+        scores[np.asarray(block.counts) == 0] = np.nan
+        return scores
+
     path = store.folder / f"scores-{scorer.name}.bin"
+    return np.array(
+        _kept(store, path, np.float32, 1, score, "Scoring the library", control, scorer.needs_smiles)[:, 0]
+    )
+
+
+def encode_library(store: LibraryStore, tower: LibraryTower, control: Control) -> np.ndarray:
+    """Vectors of all molecules, float16 `(n, width)` as a view of a file, nan for what cannot be read; computed
+    once.
+    """
+
+    def encode(block: Bits, smiles: list[str]) -> np.ndarray:
+        vectors = tower.encode(block).astype(np.float16)
+        vectors[np.asarray(block.counts) == 0] = np.nan
+        return vectors
+
+    path = store.folder / f"vectors-{tower.name}.bin"
+    return _kept(store, path, np.float16, tower.width, encode, "Encoding the library", control)
+
+
+def _kept(
+    store: LibraryStore,
+    path: Path,
+    dtype: type,
+    width: int,
+    compute: Callable[[Bits, list[str]], np.ndarray],
+    stage: str,
+    control: Control,
+    needs_smiles: bool = False,
+) -> np.ndarray:
+    """An array `(n, width)` that is computed block by block into a file; blocks that are there are not computed
+    again.
+    """
     path.touch()
-    n = store.n_molecules
-    done = path.stat().st_size // 4 // BLOCK * BLOCK if path.stat().st_size < 4 * n else n
+    n, row_bytes = store.n_molecules, width * np.dtype(dtype).itemsize
+    there = path.stat().st_size // row_bytes
+    done = n if there >= n else there // BLOCK * BLOCK
     if done < n:
-        _score_rest(store, scorer, path, done, control)
-    return np.fromfile(path, np.float32, count=n)
-
-
-def _score_rest(store: LibraryStore, scorer: Scorer, path: Path, done: int, control: Control) -> None:
-    all_smiles = store.smiles_blocks(BLOCK) if scorer.needs_smiles else None
-    with path.open("r+b") as file:
-        file.truncate(4 * done)
-        file.seek(4 * done)
-        for i, block in enumerate(store.blocks(BLOCK)):
-            smiles = next(all_smiles) if all_smiles is not None else []
-            if (i + 1) * BLOCK <= done:
-                continue
-            scores = np.asarray(scorer.score(block, smiles), np.float32)
-            scores[np.asarray(block.counts) == 0] = np.nan
-            file.write(scores.tobytes())
-            control.step("Scoring the library", i * BLOCK + len(scores), store.n_molecules)
+        all_smiles = store.smiles_blocks(BLOCK) if needs_smiles else None
+        with path.open("r+b") as file:
+            file.truncate(row_bytes * done)
+            file.seek(row_bytes * done)
+            for i, block in enumerate(store.blocks(BLOCK)):
+                smiles = next(all_smiles) if all_smiles is not None else []
+                if (i + 1) * BLOCK <= done:
+                    continue
+                file.write(np.ascontiguousarray(compute(block, smiles), dtype).tobytes())
+                file.flush()
+                control.step(stage, min((i + 1) * BLOCK, n), n)
+    return np.memmap(path, dtype, "r", shape=(n, width)) if n else np.zeros((0, width), dtype)
 
 
 def best_molecules(scores: np.ndarray, k: int) -> np.ndarray:

@@ -8,14 +8,16 @@ from typing import Any
 from biotl_core.answers import format_table
 from biotl_core.data.reading import read_file
 from biotl_core.errors import UserError
-from biotl_core.runs.folder import find_run, read_config, read_result
+from biotl_core.home import home_folder, safe_name
+from biotl_core.runs.folder import find_run, read_result
 from biotl_core.runs.json_files import read_json
-from biotl_core.runs.screening_requests import read_hits, start_assay, start_screen
+from biotl_core.runs.screening_requests import read_hits, start_assay, start_pairs, start_screen
 from biotl_core.runs.status import read_status
-from biotl_core.screening.assays import say_assay_answer
+from biotl_core.screening.assays import say_assay_answer, say_pair_answer
 from biotl_core.screening.choosing import SPLIT_TITLES
 from biotl_core.screening.drawing import as_sdf
 from biotl_core.screening.intake import guess_assay_reading
+from biotl_core.screening.pairs import guess_pair_reading
 from biotl_core.screening.ranking import AIMS
 from biotl_core.screening.scores import SCORES
 from biotl_core.screening.units import UNITS
@@ -58,6 +60,9 @@ def add_screen(all_verbs: Any) -> None:
     )
     verb.add_argument("-o", "--output", metavar="OUT.csv|OUT.sdf", required=True)
     verb.add_argument("--top", type=int, default=200, help="how many of the best to write")
+    verb.add_argument(
+        "--target-protein", metavar="FASTA", help="for a run of pairs: which protein to rank against"
+    )
     verb.add_argument("--aim", choices=tuple(AIMS), default="best", help="what they are sorted by")
     verb.add_argument("--smiles", metavar="COLUMN")
     verb.add_argument("--name-column", metavar="COLUMN")
@@ -99,25 +104,75 @@ def format_assay(folder: Path, result: dict[str, Any]) -> str:
     ]
     names = list(next(iter(result["models"].values()))["test"])
     rows = [
-        [
-            result["titles"][name] + (" *" if name == result["chosen"] else ""),
-            *(say_number(one["test"].get(n)) for n in names),
-        ]
+        [_marked(name, result), *(say_number(one["test"].get(n)) for n in names)]
         for name, one in result["models"].items()
     ]
     table = format_table(["test part", *(SCORES[name].title for name in names)], rows)
     return "\n".join([*lines, "", table, "* chosen on inner folds of the training part", f"Run: {folder}"])
 
 
+def do_pairs(options: argparse.Namespace) -> int:
+    """`train --partner`: learn molecules and target proteins together, and say what to rely on."""
+    path = Path(options.data)
+    raw = read_file(path)
+    target = options.target[0] if options.target else None
+    reading = guess_pair_reading(
+        raw, options.partner, smiles=options.sequence, value=target, name=options.name_column
+    )
+    if options.part:
+        reading = reading._replace(part_column=options.part)
+    split = options.split or ("given" if reading.part_column else "warm")
+    tell(
+        options,
+        f"Molecules in {reading.assay.smiles_column}, target proteins in {reading.partner_column}, values in "
+        f"{reading.assay.value_column} ({reading.assay.unit}); split {split}.",
+    )
+    folder = start_pairs(
+        path, path.name, reading, split=split, seed=getattr(options, "seed", 0),
+        folder=Path(options.run) if options.run else None,
+    )  # fmt: skip
+    if status := follow(folder, options):
+        return status
+    result = read_result(folder) or {}
+    if options.json:
+        print_json({"run": str(folder), **result})
+    else:
+        print(format_pairs(folder, result))
+    return 0
+
+
+def format_pairs(folder: Path, result: dict[str, Any]) -> str:
+    """The answer, the audit, and every method on the test part."""
+    lines = [result["sentence"], result["split_sentence"], say_pair_answer(result), ""]
+    lines += [
+        f"[{one['severity']}] {one['title']}: {one['sentence']}" for one in read_json(folder / "audit.json")
+    ]
+    names = list(next(iter(result["models"].values()))["test"])
+    titles = [SCORES[name].title if name in SCORES else "within targets" for name in names]
+    rows = [
+        [_marked(name, result), *(say_number(one["test"].get(n)) for n in names)]
+        for name, one in result["models"].items()
+    ]
+    controls = ", ".join(f"{name} {say_number(value)}" for name, value in result["controls"].items())
+    return "\n".join(
+        [
+            *lines, "", format_table(["test part", *titles], rows), "* chosen on the validation part",
+            f"Correlation of the towers with the pairs: {controls}", f"Run: {folder}",
+        ]
+    )  # fmt: skip
+
+
+def _marked(name: str, result: dict[str, Any]) -> str:
+    return result["titles"][name] + (" *" if name == result["chosen"] else "")
+
+
 def do_screen(options: argparse.Namespace) -> int:
     """Rank a library and write the best as CSV or SDF."""
     output, run = writable(options.output), _named_assay(options.run)
-    if read_config(run)["kind"] != "assay" or read_status(run).state != "finished":
-        raise UserError(f"The run '{run.name}' is not a finished assay run. Make one with: assay DATA.")
     library = Path(options.library)
     folder = start_screen(
         run, library, library.name, top=options.top, aim=options.aim, smiles=options.smiles,
-        name_column=options.name_column,
+        name_column=options.name_column, target=_sequence_of(options.target_protein),
     )  # fmt: skip
     if status := follow(folder, options):
         return status
@@ -145,9 +200,12 @@ def _said(value: Any) -> Any:
 
 
 def _named_assay(text: str) -> Path:
-    """An assay run by its folder, or by its name in BioTL's home."""
+    """An assay or pair run by its folder, or by its name in BioTL's home."""
     folder = Path(text)
-    return folder.resolve() if folder.is_dir() else find_run(text, "assay")
+    if folder.is_dir():
+        return folder.resolve()
+    kind = "pairs" if (home_folder() / "pairs" / safe_name(text)).is_dir() else "assay"
+    return find_run(text, kind)
 
 
 def _sequence_of(path: str | None) -> str:

@@ -29,6 +29,7 @@ from biotl_core.runs.predictions import start_prediction
 from biotl_core.runs.request import training_request
 from biotl_core.runs.status import read_status
 from biotl_core.verbs.answering import finished_run, follow, named_run, print_json, tell, writable
+from biotl_core.verbs.screening import do_pairs
 from biotl_core.wording import say_count
 
 
@@ -62,6 +63,8 @@ def do_check(options: argparse.Namespace) -> int:
 
 def do_train(options: argparse.Namespace) -> int:
     """Train in a run folder of its own worker, watch it, and print the answer."""
+    if options.partner is not None:
+        return do_pairs(options)
     folder = _resume(options) if options.resume else _create_training(options)
     if not options.resume:
         launch(folder)

@@ -1,0 +1,299 @@
+"""Pairs of molecules and target proteins: read, split, learned, and ranked against one target."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from biotl_core.cli import main
+from biotl_core.data.raw_table import RawTable
+from biotl_core.data.reading import read_file
+from biotl_core.errors import UserError
+from biotl_core.learning.two_towers import (
+    Measured,
+    Side,
+    TowerSettings,
+    TwoTowers,
+    encode,
+    predict_pairs,
+    product,
+    seen_in,
+    train_towers,
+)
+from biotl_core.progress import Control
+from biotl_core.runs.folder import create_run, read_config, read_result
+from biotl_core.runs.pair_run import load_pairs, pair_run
+from biotl_core.runs.screen_run import screen_run
+from biotl_core.runs.screening_requests import TABLE, read_hits
+from biotl_core.runs.status import RunStatus, write_status
+from biotl_core.screening.examples import EXAMPLE_LIBRARY
+from biotl_core.screening.fingerprints import fingerprints
+from biotl_core.screening.pair_baselines import (
+    Neighbours,
+    PairData,
+    predict_biases,
+    predict_boosting,
+    predict_mean,
+)
+from biotl_core.screening.pair_splits import PAIR_SPLITS, split_pairs
+from biotl_core.screening.pairs import Pairs, guess_pair_reading, guess_partner_column, read_pairs
+from biotl_core.screening.proteins import ProteinDescription, pair_composition, similarity
+from tests.test_choosing import SMILES as MANY
+
+SMILES = MANY[::3]
+RNG = np.random.default_rng(5)
+LETTERS = list("ACDEFGHIKLMNPQRSTVWY")
+PROTEINS = ["M" + "".join(RNG.choice(LETTERS, 60)) for _ in range(14)]
+
+
+def pair_table(n_missing: int = 60) -> pd.DataFrame:
+    """Every molecule with every protein, less some; the value is what a length and a first letter add, and noise."""
+    rows = []
+    for smiles in SMILES:
+        for i, protein in enumerate(PROTEINS):
+            value = 5 + 0.15 * len(smiles) + 0.1 * i + 0.03 * len(smiles) * (i % 2) + RNG.normal(0, 0.05)
+            rows.append((smiles, protein, f"target {i}", f"{value:.3f}"))
+    table = pd.DataFrame(rows, columns=["smiles", "sequence", "target_name", "pKd"])
+    return table.sample(len(table) - n_missing, random_state=1).reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return pair_table()
+
+
+@pytest.fixture(scope="module")
+def pairs(table) -> Pairs:
+    raw = RawTable(table, "pairs.csv", "CSV")
+    return read_pairs(raw, guess_pair_reading(raw, "sequence"))
+
+
+def test_the_columns_are_found(table):
+    raw = RawTable(table, "pairs.csv", "CSV")
+    assert guess_partner_column(raw) == "sequence"
+    reading = guess_pair_reading(raw, "sequence")
+    assert (reading.assay.smiles_column, reading.assay.value_column, reading.assay.unit) == (
+        "smiles",
+        "pKd",
+        "pX",
+    )
+    assert reading.partner_name_column == "target_name"
+    assert guess_partner_column(RawTable(table.drop(columns="sequence"), "x", "CSV")) is None
+    with pytest.raises(UserError, match="no column 'nope'"):
+        guess_pair_reading(raw, "nope")
+
+
+def test_rows_are_merged_refused_and_counted(table):
+    more = pd.DataFrame(
+        [
+            ("not one", PROTEINS[0], "t", "5"), ("CCO", "MK1T", "t", "5"), ("CCO", "", "t", "5"),
+            ("CCO", "MKT", "t", "x"), ("CCO", PROTEINS[0], "target 0", "> 9"), ("OCC", PROTEINS[0], "target 0", "5"),
+            ("CCO", PROTEINS[0], "twin", "6"),
+        ],
+        columns=table.columns,
+    )  # fmt: skip
+    raw = RawTable(pd.concat([table, more], ignore_index=True).astype("str"), "pairs.csv", "CSV")
+    pairs = read_pairs(raw, guess_pair_reading(raw, "sequence"))
+    assert pairs.refused["row"].tolist() == [len(table) + i for i in (1, 2, 3, 4)]
+    assert "'1' is no amino acid" in pairs.refused["reason"].iloc[1]
+    ethanol = pairs.table[pairs.table["molecule"] == pairs.molecules.index("CCO")]
+    assert ethanol["value"].tolist() == [5.0, 6.0] and ethanol["side"].tolist() == [0, 0]
+    assert "15 target proteins with 14 sequences" in pairs.sentence
+    with pytest.raises(UserError, match="at least 50"):
+        read_pairs(
+            RawTable(table.head(20), "few.csv", "CSV"),
+            guess_pair_reading(RawTable(table, "x", "CSV"), "sequence"),
+        )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PAIR_SPLITS if kind != "given"])
+def test_a_split_holds_out_what_it_says(pairs, kind):
+    parts = split_pairs(pairs, kind, seed=2).parts
+    table = pairs.table
+    sides = {
+        "molecule": table["molecule"].to_numpy(),
+        "protein": np.array([pairs.proteins[i] for i in table["protein"]]),
+    }
+    cold = {"warm": (), "cold_target": ("protein",), "cold_both": ("molecule", "protein")}.get(
+        kind, ("molecule",)
+    )
+    for side in cold:
+        assert not set(sides[side][parts == "train"]) & set(sides[side][parts == "test"])
+    if kind == "warm":
+        assert set(sides["molecule"][parts == "test"]) <= set(sides["molecule"][parts == "train"])
+    assert (parts == split_pairs(pairs, kind, seed=2).parts).all()
+
+
+def test_impossible_splits_are_told(pairs):
+    for wrong in ("given", "nope"):
+        with pytest.raises(UserError):
+            split_pairs(pairs, wrong)
+
+
+def test_proteins_become_numbers():
+    assert np.allclose(np.linalg.norm(pair_composition(PROTEINS), axis=1), 1)
+    alike = similarity(PROTEINS, PROTEINS)
+    assert np.allclose(np.diag(alike), 1, atol=1e-5) and (alike - np.eye(14) < 0.5).all()
+    description = ProteinDescription.learn(PROTEINS[:10])
+    known, again = description.describe(PROTEINS[:10]), description.describe(PROTEINS[3:4])
+    np.testing.assert_allclose(known[3], again[0], atol=1e-4)
+    # The directions keep the similarities of the training proteins.
+    place = known[:, 400:] / 20
+    np.testing.assert_allclose(place @ place.T, alike[:10, :10], atol=1e-3)
+
+
+def test_simple_methods_by_hand():
+    train = PairData(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([4.0, 6.0, 8.0]))
+    test = PairData(np.array([1, 2]), np.array([1, 1]), np.zeros(2))
+    assert predict_mean(train, test).tolist() == [6.0, 6.0]
+    likeness = np.array([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]], np.float32)
+    targets = np.array([[1, 0.5], [0.5, 1]], np.float32)
+    voted = Neighbours(train, likeness, targets, (1.0, 1.0)).predict(test)
+    # 0.5*0.5*4 + 0.5*1*6 + 1*0.5*8 over 0.25 + 0.5 + 0.5; a molecule like none gets the mean.
+    assert voted.tolist() == pytest.approx([8.0 / 1.25, 6.0])
+    new = Neighbours(train, np.zeros((0, 3), np.float32), targets, (1.0, 1.0)).against(
+        likeness[1:2], targets[1:2]
+    )
+    assert new[0, 0] == pytest.approx(8.0 / 1.25)
+    biased = predict_biases(train, PairData(np.array([1, 5]), np.array([0, 3]), np.zeros(2)))
+    assert biased[0] > 6.0 and biased[1] == 6.0
+    boosted = predict_boosting(train, test, np.eye(3, dtype=np.float32), np.eye(2, dtype=np.float32))
+    assert np.isfinite(boosted).all()
+
+
+def towers_side(n: int, n_features: int, seed: int) -> Side:
+    rng = np.random.default_rng(seed)
+    lists = [np.sort(rng.choice(n_features, 8, replace=False)) for _ in range(n)]
+    return Side(np.concatenate(lists), np.full(n, 8), rng.normal(size=(n, 3)).astype(np.float32))
+
+
+SMALL = TowerSettings(steps=150, hidden=32, width=16, dropout=0.0, check_every=10, learning_rate=1e-2)
+
+
+def measured(truth: np.ndarray, rows: np.ndarray, side: int = 0) -> Measured:
+    molecule, protein = np.unravel_index(rows, truth.shape)
+    return Measured(molecule, protein, truth[molecule, protein], np.full(len(rows), side))
+
+
+def test_towers_learn_repeat_themselves_and_come_back(tmp_path):
+    first, second = towers_side(20, 40, 0), towers_side(12, 30, 1)
+    truth = 6 + np.outer(first.dense[:, 0], second.dense[:, 1]) + first.dense[:, :1]
+    order = np.random.default_rng(2).permutation(truth.size)
+    train, validation = measured(truth, order[:190]), measured(truth, order[190:])
+    models = [train_towers(first, second, (40, 30), train, validation, SMALL) for _ in range(2)]
+    predicted = [predict_pairs(model, first, second, seen_in(train)) for model in models]
+    assert (predicted[0] == predicted[1]).all()
+    assert np.corrcoef(predicted[0].ravel(), truth.ravel())[0, 1] > 0.95
+    models[0].save(tmp_path)
+    again = TwoTowers.load(tmp_path)
+    assert (predict_pairs(again, first, second) == predict_pairs(models[0], first, second)).all()
+    vectors = encode(again, "molecule", first), encode(again, "protein", second)
+    np.testing.assert_allclose(product(again, *vectors), predicted[0], rtol=1e-5)
+
+
+def test_own_vectors_are_only_of_what_was_seen():
+    first, second = towers_side(20, 40, 0), towers_side(12, 30, 1)
+    truth = np.random.default_rng(3).normal(size=(20, 12))
+    rows = np.flatnonzero((np.arange(240) // 12) < 15)
+    train = measured(truth, rows)
+    settings = TowerSettings(**{**vars(SMALL), "own_vectors": True, "steps": 200})
+    model = train_towers(first, second, (40, 30), train, train, settings)
+    assert (model.own_molecule[15:] == 0).all() and (model.own_molecule[:15] != 0).any()
+    seen = predict_pairs(model, first, second, seen_in(train))
+    assert np.corrcoef(seen[:15].ravel(), truth[:15].ravel())[0, 1] > 0.9
+
+
+def test_a_kept_limit_costs_nothing():
+    first, second = towers_side(20, 40, 0), towers_side(12, 30, 1)
+    truth = 6 + first.dense[:, :1] + second.dense[:, :1].T
+    rows = np.random.default_rng(4).permutation(240)
+    exact, limited = measured(truth, rows[:160]), measured(truth - 4, rows[160:], side=1)
+    train = Measured(*(np.concatenate(pair) for pair in zip(exact, limited, strict=True)))
+    model = train_towers(first, second, (40, 30), train, exact, SMALL)
+    predicted = predict_pairs(model, first, second)
+    misses = predicted[limited.molecule, limited.protein] - truth[limited.molecule, limited.protein]
+    assert abs(misses.mean()) < 0.5
+
+
+@pytest.fixture(scope="module")
+def learned(table, tmp_path_factory):
+    """A finished run of pairs, made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BIOTL_HOME", str(tmp_path_factory.mktemp("home")))
+        raw = RawTable(table, "pairs.csv", "CSV")
+        reading = guess_pair_reading(raw, "sequence")
+        request = {
+            "source": "pairs.csv", "reading": reading.assay._asdict(), "columns": list(reading[1:]), "split": "warm",
+            "seed": 0, "towers": {"steps": 100, "hidden": 64, "width": 32}, "target_name": "pKd",
+        }  # fmt: skip
+        folder = create_run(request, kind="pairs")
+        table.to_csv(folder / TABLE, index=False)
+        write_status(folder, RunStatus("finished", pair_run(folder, Control())))
+    return folder
+
+
+def test_a_finished_run_holds_every_method_and_what_to_rely_on(learned):
+    result = read_result(learned)
+    assert set(result["models"]) == {"towers", "neighbours", "both", "mean", "biases", "boosting"}
+    assert result["chosen"] == min(result["validation_mse"], key=result["validation_mse"].get)
+    assert result["models"][result["chosen"]]["test"]["mse"] < result["models"]["mean"]["test"]["mse"]
+    assert result["controls"]["as they are"] > result["controls"]["another molecule"]
+    assert result["reload_difference"] < 1e-3
+    assert len(pd.read_csv(learned / "predictions.csv")) == result["counts"]["test"]
+    assert json.loads((learned / "audit.json").read_text())[0]["name"] == "shared"
+
+
+def test_a_library_is_ranked_against_a_known_and_a_new_target(learned, biotl_home, monkeypatch):
+    monkeypatch.setenv("BIOTL_THREADS", "1")
+    new = PROTEINS[0][:30] + PROTEINS[1][30:]
+    for chosen in ("towers", "both", "neighbours"):
+        result = read_result(learned)
+        (learned / "result.json").write_text(json.dumps(result | {"chosen": chosen}))
+        for target in (PROTEINS[3], new):
+            request = {
+                "run": str(learned), "library": str(EXAMPLE_LIBRARY), "source": "library.smi", "top": 12, "aim": "best",
+                "smiles": None, "name_column": None, "n_expected": 0, "target": target,
+            }  # fmt: skip
+            folder = create_run(request, kind="screen")
+            screen_run(folder, Control())
+            hits = read_hits(folder)
+            assert len(hits) == 12 and hits["prediction"].is_monotonic_decreasing
+            scorer = load_pairs(learned, target).scorer()
+            smiles = hits["smiles"].tolist()
+            one_by_one = [float(scorer.predict([s]).mean[0]) for s in smiles]
+            np.testing.assert_allclose(one_by_one, hits["prediction"], rtol=1e-3)
+            np.testing.assert_allclose(scorer.score(fingerprints(smiles), []), hits["prediction"], rtol=1e-3)
+        (learned / "result.json").write_text(json.dumps(result))
+    vectors = list((biotl_home / "libraries").glob("*/vectors-*.bin"))
+    assert len(vectors) == 1  # one tower: another target uses the same vectors
+
+
+def test_a_known_pair_is_predicted_as_in_training(learned, pairs):
+    result = read_result(learned)
+    if result["chosen"] != "towers":
+        pytest.skip("the towers were not chosen")
+    table = pd.read_csv(learned / "predictions.csv")
+    row = table.iloc[0]
+    target = PROTEINS[int(row["target"].split()[1])]
+    scorer = load_pairs(learned, target).scorer()
+    assert float(scorer.predict([row["smiles"]]).mean[0]) == pytest.approx(row["towers"], abs=0.5)
+
+
+def test_the_train_verb_takes_a_partner(table, biotl_home, tmp_path, capsys, monkeypatch):
+    def here(folder):
+        assert read_config(folder)["kind"] == "pairs"
+        write_status(folder, RunStatus("finished", pair_run(folder, Control())))
+
+    monkeypatch.setattr("biotl_core.runs.screening_requests.launch", here)
+    monkeypatch.setattr(
+        "biotl_core.runs.pair_run.TowerSettings", lambda **kw: TowerSettings(steps=25, hidden=16, width=8)
+    )
+    path = tmp_path / "pairs.csv"
+    table.to_csv(path, index=False)
+    assert main(["train", str(path), "--partner", "sequence", "--split", "cold_target", "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert "Similar pairs (no training)" in out and "Correlation of the towers" in out
+    assert main(["train", str(path), "--partner", "nope"]) == 2
+    assert main(["train", str(path), "--partner", "sequence", "--split", "position"]) == 2
+    assert read_file(path).columns == list(table.columns)

@@ -1,0 +1,191 @@
+"""Molecules and target proteins learned together: the start, the finished run, and the target to rank against."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from biotl_core.data.raw_table import RawTable
+from biotl_core.errors import UserError
+from biotl_core.plots import plot_predicted_against_true
+from biotl_core.plots.screening import plot_models
+from biotl_core.runs.folder import find_run, read_config, read_history, read_result
+from biotl_core.runs.screening_requests import start_pairs
+from biotl_core.runs.status import read_status
+from biotl_core.screening.assays import say_pair_answer
+from biotl_core.screening.pair_splits import PAIR_SPLITS
+from biotl_core.screening.pairs import guess_pair_reading
+from biotl_core.screening.scores import SCORES
+from biotl_core.wording import plain, plain_sentence, say_number
+from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards, draw_state
+from widgets.assay_view import draw_audit
+from widgets.frame import draw_error
+from widgets.kept import kept
+from widgets.live_run import draw_ended_without_result, draw_open_run
+from widgets.one_run import draw_delete
+
+_CONTROLS = (
+    "Correlation of the towers with the measured pairs, and with one side of each pair swapped for another's."
+)
+
+
+def draw_pairs_start(store: str, path: Path, source: str, raw: RawTable, partner: str) -> None:
+    """A table with a column of target proteins: what will be asked next, and the button that learns pairs."""
+    try:
+        reading = guess_pair_reading(raw, partner)
+    except UserError as error:
+        draw_error(error)
+        return
+    st.markdown(
+        f"Molecules in *{plain(reading.assay.smiles_column)}*, target proteins in *{plain(partner)}*, measured: "
+        f"*{plain(reading.assay.value_column)}*."
+    )
+    st.subheader("What will you ask next?", anchor=False)
+    kinds = [kind for kind in PAIR_SPLITS if kind != "given" or reading.part_column]
+    split = st.radio(
+        "What will you ask next?", kinds, format_func=lambda kind: PAIR_SPLITS[kind][0], label_visibility="collapsed",
+        captions=[PAIR_SPLITS[kind][1] for kind in kinds],
+        **kept(store, "pair-split", "given" if reading.part_column else "cold_scaffold"),
+    )  # fmt: skip
+    if st.button("Learn molecules and targets together", type="primary", icon=":material/play_arrow:"):
+        try:
+            run = start_pairs(path, source, reading, split=split)
+        except UserError as error:
+            draw_error(error)
+        else:
+            st.query_params.clear()
+            st.query_params["pairs"] = run.name
+            st.rerun()
+    st.caption("It runs in the background: you may close this page and come back.")
+
+
+def chosen_pairs() -> Path | None:
+    """The pair run in the address, or None."""
+    name = st.query_params.get("pairs")
+    if not name:
+        return None
+    try:
+        folder = find_run(name, "pairs")
+        read_config(folder)
+    except UserError:
+        st.query_params.pop("pairs", None)
+        st.warning(f"There is no run called {plain(name)} any more.")
+        return None
+    return folder
+
+
+def draw_pairs(folder: Path) -> dict[str, Any] | None:
+    """A pair run by its state; its result where it has finished."""
+    status, config = read_status(folder), read_config(folder)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(folder.name), anchor=False, width="content")
+        draw_state(status.state)
+        st.space("stretch")
+        if st.button("Another table", icon=":material/swap_horiz:", type="tertiary"):
+            st.query_params.clear()
+            st.rerun()
+        if not status.is_open:
+            draw_delete(folder, "pairs")
+    st.caption(f"{plain(config['source'])} · {plain(config['target_name'])}")
+    if status.is_open:
+        draw_open_run(folder, status.state)
+        return None
+    if status.state != "finished":
+        draw_ended_without_result(folder, status, "pairs")
+        return None
+    result = read_result(folder) or {}
+    draw_answer(plain(say_pair_answer(result)))
+    st.caption(f"{plain_sentence(result['sentence'])} {plain_sentence(result['split_sentence'])}")
+    _draw_cards(result)
+    good, found, which = st.tabs(["How good is it?", "What the audit found", "Every method"])
+    with good:
+        _draw_how_good(folder, result)
+    with found:
+        draw_audit(folder)
+    with which:
+        _draw_methods(result)
+    return result
+
+
+def _draw_cards(result: dict[str, Any]) -> None:
+    chosen = result["models"][result["chosen"]]
+    names = ("auroc", "auprc") if result["kind"] == "active" else ("pearson", "ci", "mse")
+    cards = [
+        NumberCard(SCORES[name].title, say_number(chosen["test"].get(name)), help=SCORES[name].explanation)
+        for name in names
+    ]
+    within = chosen["test"].get("per_target")
+    cards.append(
+        NumberCard(
+            "Within single targets",
+            say_number(within),
+            help="Mean correlation over the molecules of one target: what ranking a library needs. The number above it "
+            "also counts telling targets apart.",
+        )
+    )
+    cards += [
+        NumberCard(f"r, {name}", say_number(value), help=_CONTROLS)
+        for name, value in result["controls"].items()
+    ]
+    draw_number_cards(cards)
+
+
+def _draw_how_good(folder: Path, result: dict[str, Any]) -> None:
+    table = pd.read_csv(folder / "predictions.csv")
+    names = [f"{s} and {t}" for s, t in zip(table["smiles"].str[:40], table["target"], strict=True)]
+    figure = plot_predicted_against_true(
+        table["value"].to_numpy(),
+        table[result["chosen"]].to_numpy(),
+        names,
+        result["value_name"],
+        things="pairs",
+    )
+    st.plotly_chart(figure, key="pairs-against-true")
+    download_table(table, f"{folder.name}-test-part.csv", "Predictions of the test part (CSV)")
+    if history := read_history(folder):
+        best = min(history, key=lambda one: one["validation_loss"])
+        st.caption(
+            f"The towers were best on the validation part after {best['epoch']:,} of {best['epochs']:,} steps and were "
+            "then learned again with it."
+        )
+
+
+def _draw_methods(result: dict[str, Any]) -> None:
+    headline = "auroc" if result["kind"] == "active" else "pearson"
+    st.plotly_chart(plot_models(result | {"headline": headline}), key="pairs-models")
+    rows = [
+        {"": "chosen" if name == result["chosen"] else "", "method": result["titles"][name], **one["test"]}
+        for name, one in result["models"].items()
+    ]
+    numbers = {name: st.column_config.NumberColumn(SCORES[name].title, format="%.3f") for name in SCORES}
+    numbers["per_target"] = st.column_config.NumberColumn("Within targets", format="%.3f")
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, column_config={"method": "Method", **numbers}, alt="Every method"
+    )
+    st.caption("The method is chosen on the validation part; all of them are judged once on the test part.")
+
+
+def choose_target(folder: Path) -> str:
+    """The sequence of the target protein to rank against: one of the table, or a new one."""
+    proteins = pd.read_parquet(folder / "proteins.parquet")
+    names = np.where(proteins["name"] == "", [f"target {i + 1}" for i in proteins.index], proteins["name"])
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        place = st.selectbox(
+            "Rank against this target protein",
+            proteins.index,
+            format_func=lambda i: names[i],
+            index=0,
+            key="pair-target",
+        )
+    with right:
+        pasted = st.text_area(
+            "or a new one", height=80, placeholder="MKT... or FASTA", key="pair-sequence",
+            help="A protein that is not in the table. How well that works is what the split by new targets tells.",
+        )  # fmt: skip
+    sequence = "".join(
+        line.strip() for line in (pasted or "").splitlines() if not line.startswith(">")
+    ).upper()
+    return sequence or str(proteins["sequence"].iloc[int(place)])
