@@ -52,6 +52,9 @@ def test_seeds_scatter_and_folds_test_every_row(run):
     _, result, sentence = made(run, "folds", 4)
     assert len(result["rows"]) == 4
     assert "split: random" in sentence
+    _, result, sentence = made(run, "repeats", 3)
+    assert len({row["score"] for row in result["rows"]}) == 3
+    assert "draws of the parts" in sentence
 
 
 def test_the_search_stays_within_training(run):
@@ -85,4 +88,4 @@ def test_sentences_say_when_more_is_no_better():
         "difference": [0.01, -0.02, 0.04], "best": {"dropout": 0.2, "head": "mlp"},
     }  # fmt: skip
     assert "no more than chance" in study_sentence(same)
-    assert set(STUDIES) == {"ladder", "curve", "seeds", "folds", "search"}
+    assert set(STUDIES) == {"ladder", "curve", "seeds", "folds", "repeats", "search"}
