@@ -44,6 +44,9 @@ SETS: dict[str, Set] = {
     "dms_blat_ecolx_stiffler": Set(
         "sequences/protein_seq_regression/dms_blat_ecolx_stiffler.csv.gz", SplitSettings("position")
     ),
+    "dms_grb2_abundance": Set(
+        "sequences/protein_seq_regression/dms_grb2_abundance.csv.gz", SplitSettings("position")
+    ),
     "mpsa_5ss_brca2": Set("sequences/dna_seq_regression/mpsa_5ss_brca2.csv.gz"),
     "sortseq_lac_promoter": Set("sequences/dna_seq_regression/sortseq_lac_promoter.csv.gz"),
     "bace": Set("molecule/bace.csv.gz", _MOLECULE),

@@ -4,12 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from biotl_core.data.cleaning import clean, split_column
 from biotl_core.data.clusters import cluster_sequences
 from biotl_core.data.dataset import PARTS, Dataset
 from biotl_core.data.dealing import deal
 from biotl_core.data.folds import make_folds, repeat_split
 from biotl_core.data.grouping import keep_apart
 from biotl_core.data.mmseqs import find_mmseqs
+from biotl_core.data.raw_table import RawTable
+from biotl_core.data.reading import guess_reading
 from biotl_core.data.similarity import nearest_identity
 from biotl_core.data.splitting import SplitSettings, propose_split, split
 from biotl_core.data.variants import find_variants
@@ -441,3 +444,19 @@ def test_what_grouping_missed_goes_to_training():
     mended, notes = keep_apart(dataset, torn, SplitSettings("similarity", identity=0.4))
     assert (mended == "train").all()
     assert "30 rows" in notes[0]
+
+
+def test_the_column_of_a_split_is_read_for_the_rows_that_were_kept():
+    table = pd.DataFrame(
+        {
+            "sequence": ["MKVLAAGIW", "MKVL4AGIW", "MKVIAAGIW", "MAVLAAGIW", "MKVLAAGIF"],
+            "y": ["1", "2", "3", "4", "5.5"],
+            "lab": ["a", "b", "c", "d", "e"],
+        }
+    )
+    raw = RawTable(table, "table.csv", "CSV")
+    cleaned = clean(raw, guess_reading(raw, sequence="sequence", targets=["y"]))
+    assert split_column(raw, cleaned, SplitSettings("group", column="lab")).tolist() == ["a", "c", "d", "e"]
+    assert split_column(raw, cleaned, SplitSettings("random")) is None
+    with pytest.raises(UserError, match="no column"):
+        split_column(raw, cleaned, SplitSettings("time", column="year"))
