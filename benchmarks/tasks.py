@@ -1,7 +1,8 @@
 """Train on real sets from the file as it lies there: `python -m benchmarks.tasks --data ../shared/data`.
 
-For each set one line: the headline metric of the run on the test part with its interval, beside the mean or majority,
-the best simple method on the same parts, and the seconds it took. `--twin` adds the same backbone from random weights.
+For each set one line: the headline metric of the run on the test part with its interval, beside the mean or majority
+(and whether it is beaten, for numbers by RMSE), the best simple method on the same parts, and the seconds it took.
+`--twin` adds the same backbone from random weights.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("options", nargs="*", help="further options of `train`, after --")
     choice = parser.parse_args()
     extra = [*choice.options, *(["--random-twin"] if choice.twin else [])]
-    head = f"{'set':<28}{'metric':>10}{'test':>8}  {'interval':<18}{'floor':>8}{'twin':>8}{'simple':>8}"
+    head = f"{'set':<28}{'metric':>10}{'test':>8}  {'interval':<18}{'floor':>8} {'beaten':<6}{'twin':>8}{'simple':>8}"
     print(f"{head}  {'which':<22}{'s':>6}")
     for name, options in SETS.items():
         if choice.only in name:
@@ -69,14 +70,24 @@ def line(name: str, result: dict) -> str:
     metric = result["headline"]
     low, high = result["test_interval"][metric]
     baselines = {key: scores[metric] for key, scores in result["baselines"].items()}
+    is_above_floor = beats_floor(result)
     floor = next((baselines.pop(key) for key in _FLOORS if key in baselines), None)
     twin = baselines.pop("random_weights", None)
     best = max((key for key in baselines if baselines[key] is not None), key=lambda key: baselines[key])
     title = Path(name).name.removesuffix(".csv.gz")
     return (
         f"{title:<28}{metric:>10}{result['test'][metric]:>8.3f}  {f'{low:.3f} to {high:.3f}':<18}"
-        f"{number(floor)}{number(twin)}{number(baselines[best])}  {best:<22}{result['seconds']:>6.0f}"
+        f"{number(floor)} {'yes' if is_above_floor else 'no':<6}{number(twin)}{number(baselines[best])}  "
+        f"{best:<22}{result['seconds']:>6.0f}"
     )
+
+
+def beats_floor(result: dict) -> bool:
+    """Whether the run is better than always saying the mean (by RMSE, for a constant has no rank) or majority."""
+    floor = next(scores for key, scores in result["baselines"].items() if key in _FLOORS)
+    if "rmse" in floor:
+        return result["test"]["rmse"] < floor["rmse"]
+    return result["test"][result["headline"]] > floor[result["headline"]]
 
 
 def number(value: float | None) -> str:

@@ -20,9 +20,9 @@ def begin_page(name: str, sentence: str) -> None:
     st.set_page_config(page_title=f"{entry.title} · BioTL", page_icon=BROWSER_ICON, layout="wide")
     ensure_navigation()
     st.html(_STYLE)
-    draw_sidebar()
-    st.title(entry.title, anchor=False)
+    st.title(entry.title, anchor=False)  # before the sidebar, which reads files: a click is answered at once
     st.markdown(sentence)
+    draw_sidebar()
 
 
 def require_dataset() -> Dataset:

@@ -4,6 +4,7 @@ The form on the train page, the options of `train` in the shell and the file sav
 this one dataclass.
 """
 
+import math
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
@@ -80,6 +81,8 @@ _DEFAULT_LEARNING_RATES: dict[TuningMethod, float] = {
 _DESCENT_FACTOR = 100.0
 """SGD-like optimizers do not rescale the gradient and want far larger steps than AdamW."""
 _DEFAULT_EPOCHS: dict[TuningMethod, int] = {"frozen": 100, "lora": 10, "full": 10, "scratch": 10}
+_RESIDUE_EPOCHS = 20
+"""For the head of a frozen backbone where each residue is an example: a pass is then hundreds of times as long."""
 _DEFAULT_DROPOUT: dict[TuningMethod, float] = {"frozen": 0.3, "lora": 0.1, "full": 0.1, "scratch": 0.1}
 _DEFAULT_BATCH: dict[TuningMethod, int] = {"frozen": 64, "lora": 8, "full": 8, "scratch": 8}
 METHOD_SETTINGS = ("learning_rate", "epochs", "batch_size", "patience", "dropout")
@@ -220,8 +223,10 @@ class TrainingSettings:
         rate = self.learning_rate or _DEFAULT_LEARNING_RATES[self.method] * (
             1.0 if self.optimizer == "adamw" else _DESCENT_FACTOR
         )
-        epochs = self.epochs or _DEFAULT_EPOCHS[self.method]
-        patience = self.patience if self.patience is not None else (10 if self.method == "frozen" else 3)
+        has_short_passes = self.method == "frozen" and not task.is_per_residue
+        most = _RESIDUE_EPOCHS if task.is_per_residue else math.inf
+        epochs = self.epochs or min(_DEFAULT_EPOCHS[self.method], most)
+        patience = self.patience if self.patience is not None else (10 if has_short_passes else 3)
         return TrainingSettings(
             **{
                 **asdict(self),

@@ -340,6 +340,8 @@ def worker_environment(kind: str) -> dict[str, str]:
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "PYTHONUNBUFFERED": "1",
+        # Cores that wait for each other sleep: spinning would take them from the pages and from other runs.
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
         "BIOTL_HOME": str(home_folder().resolve()),
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }

@@ -97,7 +97,6 @@ def main(arguments: list[str]) -> None:
     progress = ProgressWriter(folder)
     Watchdog(folder, progress, force_stop=lambda: _leave_stopped(folder, status)).start()
     _work_through(folder, status, progress)
-    progress.write()
     _leave()
 
 
@@ -128,7 +127,10 @@ def _work_through(folder: Path, status: StatusWriter, progress: ProgressWriter) 
             for device in devices_of(config) if config["kind"] in QUEUED_KINDS else []:
                 devices.enter_context(turn_on(device, folder, partial(_wait, status, stop, device)))
             status.start()
-            sentence = _find_work(config["kind"])(folder, Control(progress.report, stop.is_there))
+            try:
+                sentence = _find_work(config["kind"])(folder, Control(progress.report, stop.is_there))
+            finally:
+                progress.write()  # before the end is told: whoever sees the end finds all of it
             status.end("finished", sentence)
     except Stopped:
         status.end("stopped", STOPPED_SENTENCE)
@@ -154,7 +156,7 @@ def _find_work(kind: str) -> Callable[[Path, Control], str]:
 def _give_way_to_pages() -> None:
     """A click on a page must not wait for the training."""
     if hasattr(os, "nice"):
-        os.nice(10)
+        os.nice(19)
     else:  # Windows
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
 
