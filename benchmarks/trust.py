@@ -198,13 +198,13 @@ def print_clusters(options: argparse.Namespace) -> None:
     """100,000 proteins at 30 % identity."""
     import pandas as pd
 
-    from biotl_core.data.clusters import cluster_sequences
+    from biotl_core.data.clusters import find_clusters
     from biotl_core.data.mmseqs import find_mmseqs
 
     table = pd.read_parquet(options.data / "pretraining/proteins.parquet", columns=["sequence"])
     sequences = table["sequence"].sample(100_000, random_state=0).tolist()
     began = time.monotonic()
-    groups, method = cluster_sequences(sequences, "protein", 0.3, program=find_mmseqs())
+    groups, method = find_clusters(sequences, "protein", 0.3, program=find_mmseqs())
     seconds = time.monotonic() - began
     here, program = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     busy = sum(used.ru_utime + used.ru_stime for used in (here, program))
