@@ -239,9 +239,9 @@ def test_worker_is_offline_and_at_home_wherever_it_starts(monkeypatch, tmp_path)
     monkeypatch.setenv("BIOTL_HOME", "relative")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    environment = runs._worker_environment("train")
+    environment = runs.worker_environment("train")
     assert environment["BIOTL_HOME"] == str(tmp_path / "relative")
-    assert environment["HF_HUB_OFFLINE"] == "1" and "HF_HUB_OFFLINE" not in runs._worker_environment(
+    assert environment["HF_HUB_OFFLINE"] == "1" and "HF_HUB_OFFLINE" not in runs.worker_environment(
         "download"
     )
     assert (Path(environment["PYTHONPATH"].split(os.pathsep)[0]) / "biotl_core" / "errors.py").is_file()

@@ -4,12 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from biotl_core.data.clusters import cluster_sequences
+from biotl_core.data.cleaning import clean, split_column
+from biotl_core.data.clusters import cluster_sequences, find_clusters
 from biotl_core.data.dataset import PARTS, Dataset
 from biotl_core.data.dealing import deal
 from biotl_core.data.folds import make_folds, repeat_split
 from biotl_core.data.grouping import keep_apart
 from biotl_core.data.mmseqs import find_mmseqs
+from biotl_core.data.raw_table import RawTable
+from biotl_core.data.reading import guess_reading
 from biotl_core.data.similarity import nearest_identity
 from biotl_core.data.splitting import SplitSettings, propose_split, split
 from biotl_core.data.variants import find_variants
@@ -125,7 +128,7 @@ def test_clusters_are_the_families_whatever_their_order():
     sequences, family = _families(30, 6, seed=3)
     order = np.random.default_rng(1).permutation(len(sequences))
     for rows in (np.arange(len(sequences)), order):
-        groups = cluster_sequences([sequences[i] for i in rows], "protein", 0.5).groups
+        groups = cluster_sequences([sequences[i] for i in rows], "protein", 0.5)
         pairs = pd.DataFrame({"family": family[rows], "group": groups}).drop_duplicates()
         assert pairs["family"].is_unique
         assert pairs["group"].is_unique
@@ -133,9 +136,7 @@ def test_clusters_are_the_families_whatever_their_order():
 
 def test_a_higher_identity_makes_finer_groups():
     sequences, _ = _families(30, 6)
-    n_groups = [
-        cluster_sequences(sequences, "protein", identity).groups.max() for identity in (0.5, 0.7, 0.95)
-    ]
+    n_groups = [cluster_sequences(sequences, "protein", identity).max() for identity in (0.5, 0.7, 0.95)]
     assert n_groups[0] < n_groups[1] <= n_groups[2]
 
 
@@ -144,7 +145,7 @@ def test_dna_windows_that_overlap_stay_together():
     genome = rng.choice(np.frombuffer(b"ACGT", dtype=np.uint8), 40_000).tobytes().decode()
     starts = [start + shift for start in range(0, 39_000, 500) for shift in (0, 12)]
     sequences = [genome[start : start + 100 + start % 3] for start in starts]
-    groups = cluster_sequences(sequences, "dna", 0.8).groups
+    groups = cluster_sequences(sequences, "dna", 0.8)
     assert (groups[::2] == groups[1::2]).all()
     assert groups.max() + 1 == len(starts) // 2
 
@@ -404,7 +405,7 @@ needs_mmseqs = pytest.mark.skipif(find_mmseqs() is None, reason="MMseqs2 (pymmse
 @needs_mmseqs
 def test_mmseqs_finds_families_and_the_sentence_names_it():
     sequences, family = _families(20, 4)
-    groups, method = cluster_sequences(sequences, "protein", 0.5, program=find_mmseqs())
+    groups, method = find_clusters(sequences, "protein", 0.5, program=find_mmseqs())
     assert "MMseqs2" in method
     pairs = pd.DataFrame({"family": family, "group": groups})
     assert pairs.groupby("group")["family"].nunique().max() == 1
@@ -418,7 +419,7 @@ def test_mmseqs_asks_for_coverage():
     whole = [_random_protein(rng, 200).tobytes().decode() for _ in range(6)]
     pieces = [one[:60] for one in whole]
     strict, loose = (
-        cluster_sequences(whole + pieces, "protein", 0.5, coverage=coverage, program=find_mmseqs()).groups
+        find_clusters(whole + pieces, "protein", 0.5, coverage=coverage, program=find_mmseqs()).groups
         for coverage in (0.8, 0.2)
     )
     assert (strict[:6] != strict[6:]).all()
@@ -429,7 +430,7 @@ def test_mmseqs_asks_for_coverage():
 def test_mmseqs_stops_when_asked():
     sequences, _ = _families(20, 4)
     with pytest.raises(Stopped):
-        cluster_sequences(sequences, "protein", 0.5, Control(should_stop=lambda: True), program=find_mmseqs())
+        find_clusters(sequences, "protein", 0.5, Control(should_stop=lambda: True), program=find_mmseqs())
 
 
 def test_what_grouping_missed_goes_to_training():
@@ -441,3 +442,19 @@ def test_what_grouping_missed_goes_to_training():
     mended, notes = keep_apart(dataset, torn, SplitSettings("similarity", identity=0.4))
     assert (mended == "train").all()
     assert "30 rows" in notes[0]
+
+
+def test_the_column_of_a_split_is_read_for_the_rows_that_were_kept():
+    table = pd.DataFrame(
+        {
+            "sequence": ["MKVLAAGIW", "MKVL4AGIW", "MKVIAAGIW", "MAVLAAGIW", "MKVLAAGIF"],
+            "y": ["1", "2", "3", "4", "5.5"],
+            "lab": ["a", "b", "c", "d", "e"],
+        }
+    )
+    raw = RawTable(table, "table.csv", "CSV")
+    cleaned = clean(raw, guess_reading(raw, sequence="sequence", targets=["y"]))
+    assert split_column(raw, cleaned, SplitSettings("group", column="lab")).tolist() == ["a", "c", "d", "e"]
+    assert split_column(raw, cleaned, SplitSettings("random")) is None
+    with pytest.raises(UserError, match="no column"):
+        split_column(raw, cleaned, SplitSettings("time", column="year"))

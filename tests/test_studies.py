@@ -1,9 +1,12 @@
 """Studies of a finished run, from their folder: what they train, what they leave, what they say."""
 
+import json
+
 import pytest
 from test_training_run import make_run
 from tiny_backbones import make_esm
 
+from biotl_core.cli import main
 from biotl_core.errors import UserError
 from biotl_core.progress import Control
 from biotl_core.runs.folder import read_result
@@ -52,6 +55,9 @@ def test_seeds_scatter_and_folds_test_every_row(run):
     _, result, sentence = made(run, "folds", 4)
     assert len(result["rows"]) == 4
     assert "split: random" in sentence
+    _, result, sentence = made(run, "repeats", 3)
+    assert len({row["score"] for row in result["rows"]}) == 3
+    assert "draws of the parts" in sentence
 
 
 def test_the_search_stays_within_training(run):
@@ -85,4 +91,19 @@ def test_sentences_say_when_more_is_no_better():
         "difference": [0.01, -0.02, 0.04], "best": {"dropout": 0.2, "head": "mlp"},
     }  # fmt: skip
     assert "no more than chance" in study_sentence(same)
-    assert set(STUDIES) == {"ladder", "curve", "seeds", "folds", "search"}
+    assert set(STUDIES) == {"ladder", "curve", "seeds", "folds", "repeats", "search"}
+
+
+def test_the_shell_prints_the_answer(run, monkeypatch, capsys):
+    def work(folder, options):
+        write_status(folder, RunStatus("finished", study_run(folder, Control())))
+        return 0
+
+    monkeypatch.setattr("biotl_core.verbs.study.follow", work)
+    assert main(["study", str(run[1]), "--of", "seeds", "--n", "3", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["study"], len(answer["rows"])) == ("seeds", 3)
+    assert main(["study", str(run[1]), "--of", "seeds", "--n", "3", "--quiet"]) == 0
+    printed = capsys.readouterr().out
+    assert "scatter" in printed and "seed 2" in printed
+    assert main(["study", str(run[1]), "--n", "1"]) == 2

@@ -37,7 +37,7 @@ class Clusters(NamedTuple):
     """How they were found, in words."""
 
 
-def cluster_sequences(
+def find_clusters(
     sequences: Sequence[str],
     modality: Modality,
     identity: float,
@@ -68,6 +68,13 @@ def cluster_sequences(
         labels = _link_sequences(sequences, modality, identity, control)
         method = "shared words and alignments"
     return Clusters(_number_groups(labels), method)
+
+
+def cluster_sequences(
+    sequences: Sequence[str], modality: Modality, identity: float, control: Control | None = None
+) -> np.ndarray:
+    """The group number of each sequence, int64 `(n,)`, found without MMseqs2; see `find_clusters`."""
+    return find_clusters(sequences, modality, identity, control).groups
 
 
 def cluster_scaffolds(smiles: Sequence[str], control: Control | None = None) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from biotl_core.data.clusters import cluster_scaffolds, cluster_sequences
+from biotl_core.data.clusters import cluster_scaffolds, find_clusters
 from biotl_core.data.dataset import Dataset
 from biotl_core.data.mmseqs import find_mmseqs, suits_mmseqs
 from biotl_core.data.molecules import all_facts
@@ -78,7 +78,7 @@ def _similar_groups(dataset: Dataset, settings: SplitSettings, control: Control)
             "Choose a random split, or one by position for mutants of one protein."
         )
     program = find_mmseqs() if suits_mmseqs(sequences, dataset.modality) else None
-    return cluster_sequences(
+    return find_clusters(
         sequences, dataset.modality, settings.identity, control, coverage=settings.coverage, program=program
     )
 

@@ -52,6 +52,11 @@ class LeakReport:
         if not len(self.identity):
             return "There is no training or no test part yet."
         noun, measure = _NOUNS[self.modality]
+        if self.is_variant_set:
+            return (
+                f"All are mutants of one sequence: the nearest training item of a {noun} has "
+                f"{np.median(self.identity):.0%} {measure} (median)."
+            )
         looked = (
             f" ({len(self.identity):,} of {self.n_test:,} looked at)"
             if len(self.identity) < self.n_test

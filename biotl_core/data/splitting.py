@@ -67,7 +67,7 @@ def propose_split(dataset: Dataset) -> SplitSettings:
         return SplitSettings("random")
     # Unrelated DNA reaches higher identities than unrelated proteins: four letters instead of twenty.
     identity = 0.8 if dataset.modality == "dna" else 0.5
-    forms_groups = _forms_groups(cluster_sequences(sample, dataset.modality, identity).groups)
+    forms_groups = _forms_groups(cluster_sequences(sample, dataset.modality, identity))
     return SplitSettings("similarity", identity=identity) if forms_groups else SplitSettings("random")
 
 

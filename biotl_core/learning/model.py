@@ -275,7 +275,8 @@ def _how_to_load(method: str, backbone: dict) -> str:
         "`head.safetensors` holds the layer on top: features are standardised with `feature_mean` and "
         "`feature_scale`, multiplied by `feature_turn` where there is one, and go through `layers`; numbers are "
         "multiplied by `target_scale` and moved by `target_mean`. `biotl.json` holds the task, its classes and all "
-        "settings.\n"
+        "settings. `calibration.json` and `neighbourhood.npz`, where they are, hold what BioTL needs for ranges, "
+        "calibrated probabilities and sets of classes.\n"
     )
 
 

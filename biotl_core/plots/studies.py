@@ -27,7 +27,7 @@ def _plot_rows(result: Mapping[str, Any]) -> go.Figure:
     _add_points(figure, [row["label"] for row in rows], rows, "markers")
     figure.update_xaxes(type="category")
     known = [row["score"] for row in rows if row["score"] is not None]
-    if result["study"] in ("seeds", "folds") and known:
+    if result["study"] in ("seeds", "folds", "repeats") and known:
         figure.add_hline(y=float(np.mean(known)), line={"color": QUIET, "width": 1.5, "dash": "dash"})
     return figure
 

@@ -65,15 +65,26 @@ class Trial:
 
     def covered(self, indices: np.ndarray, coverage: float = COVERAGE) -> Covered:
         """How often ranges or sets of some rows of the dataset held what was measured."""
-        name = self.dataset.task_name
-        true, predicted = (
-            self.dataset.target_values(self.dataset.table.iloc[indices]),
-            _take(self.predicted, indices),
-        )
+        true, held = self._held(indices, coverage)
+        return self._count(true, held)
+
+    def covered_by_row(self, indices: np.ndarray, coverage: float = COVERAGE) -> np.ndarray:
+        """The same for each of the rows by itself: the share `(n,)`, nan where nothing was measured."""
+        true, held = self._held(indices, coverage)
+        rows = (np.array([i]) for i in range(len(indices)))
+        return np.array([self._count(_take(true, i), [_take(one, i) for one in held]).share for i in rows])
+
+    def _held(self, indices: np.ndarray, coverage: float) -> tuple[Arrays, list[Arrays]]:
+        """The targets of some rows, and their ranges (lower and upper ends) or sets."""
+        true = self.dataset.target_values(self.dataset.table.iloc[indices])
+        predicted = _take(self.predicted, indices)
         if self.dataset.task.is_class:
-            return count_covered_sets(name, true, self.calibration.sets(predicted, coverage))
-        ends = self.calibration.ranges(predicted, _take(self.difficulty, indices), coverage)
-        return count_covered_ranges(name, true, *ends)
+            return true, [self.calibration.sets(predicted, coverage)]
+        return true, list(self.calibration.ranges(predicted, _take(self.difficulty, indices), coverage))
+
+    def _count(self, true: Arrays, held: list[Arrays]) -> Covered:
+        count = count_covered_sets if self.dataset.task.is_class else count_covered_ranges
+        return count(self.dataset.task_name, true, *held)
 
 
 def judge(
@@ -196,7 +207,7 @@ def band_facts(trial: Trial, headline: str, identity: np.ndarray) -> list[dict[s
     true, own = trial.of_part("test")
     bands = score_by_identity(
         dataset.task_name, dataset.classes, headline, true, own, identity, modality=dataset.modality,
-        is_covered=None if trial.calibration is None else np.array([trial.covered([row]).share for row in test]),
+        is_covered=None if trial.calibration is None else trial.covered_by_row(test),
     )  # fmt: skip
     return [asdict(band) for band in bands]
 

@@ -13,7 +13,7 @@ from biotl_core.runs.status import read_status
 from biotl_core.runs.verdict import metric_title
 from biotl_core.wording import say_about, say_count, say_number
 
-StudyName = Literal["ladder", "curve", "seeds", "folds", "search"]
+StudyName = Literal["ladder", "curve", "seeds", "folds", "repeats", "search"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,12 @@ STUDIES: dict[StudyName, Study] = {
     "folds": Study(
         "Test on every row",
         "Cuts the data into as many pieces by the same rule as before, each once the test part (cross-validation).",
+        5,
+    ),
+    "repeats": Study(
+        "Other test parts",
+        "Draws the parts again by the same rule and trains on each: how much hangs on which rows are in the test "
+        "(repeated split).",
         5,
     ),
     "search": Study(
@@ -117,8 +123,11 @@ def _spread_sentence(result: dict[str, Any], metric: str) -> str:
     scores = np.array([row["score"] for row in result["rows"] if row["score"] is not None])
     if len(scores) < 2:
         return f"{metric} has a value in fewer than two of the trainings, so there is no spread."
-    folds = f"folds (split: {result.get('split')}), every row tested once"
-    what = "seeds" if result["study"] == "seeds" else folds
+    what = {
+        "seeds": "seeds",
+        "folds": f"folds (split: {result.get('split')}), every row tested once",
+        "repeats": f"draws of the parts (split: {result.get('split')})",
+    }[result["study"]]
     return (
         f"{metric} {say_number(scores.mean())} on average over {len(scores)} {what}; they scatter by "
         f"{say_number(scores.std(ddof=1))} (standard deviation), from {say_number(scores.min())} to "

@@ -12,7 +12,7 @@ import pandas as pd
 from biotl_core.backbones.catalogue import find_backbone, locate_backbone
 from biotl_core.data.dataset import Dataset
 from biotl_core.data.dealing import as_parts, deal_folds, target_strata
-from biotl_core.data.folds import make_folds
+from biotl_core.data.folds import make_folds, repeat_split
 from biotl_core.data.grouping import same_sequence
 from biotl_core.data.split_settings import SplitSettings
 from biotl_core.evaluation.intervals import Difference, bootstrap_intervals, paired_difference
@@ -28,6 +28,7 @@ from biotl_core.runs.studies import LADDER, study_sentence
 from biotl_core.runs.tuning import Tuned
 
 _GROUPED = ("random", "similarity", "scaffold")
+_DRAWN = (*_GROUPED, "position")
 _INNER_FOLDS = 5
 
 
@@ -159,14 +160,28 @@ def _reseed(workshop: Workshop, config: dict[str, Any], control: Control) -> dic
 
 def _cross(workshop: Workshop, config: dict[str, Any], control: Control) -> dict[str, Any]:
     """Each fold once the test part, by the rule of the run's own split; at random where that has no groups."""
-    asked = config.get("split") or {}
-    kind = asked.get("kind") if asked.get("kind") in _GROUPED else "random"
-    known = {key: asked[key] for key in ("seed", "identity", "coverage") if asked.get(key) is not None}
-    for i, fold in enumerate(
-        make_folds(workshop.dataset, SplitSettings(kind, **known), config["n"], control)
-    ):
+    settings = _same_rule(config, _GROUPED)
+    for i, fold in enumerate(make_folds(workshop.dataset, settings, config["n"], control)):
         workshop.note(f"fold {i + 1}", fold, workshop.attempt(workshop.settings, fold))
-    return {"split": kind}
+    return {"split": settings.kind}
+
+
+def _redraw(workshop: Workshop, config: dict[str, Any], control: Control) -> dict[str, Any]:
+    """The parts drawn again by the rule of the run's own split, from other seeds; at random where it draws nothing."""
+    settings = _same_rule(config, _DRAWN)
+    for i, drawn in enumerate(repeat_split(workshop.dataset, settings, config["n"], control)):
+        workshop.note(f"draw {i + 1}", drawn, workshop.attempt(workshop.settings, drawn))
+    return {"split": settings.kind}
+
+
+def _same_rule(config: dict[str, Any], kinds: tuple[str, ...]) -> SplitSettings:
+    """How the run's own parts were made, if it is one of these kinds, else at random."""
+    asked = config.get("split") or {}
+    kind = asked.get("kind") if asked.get("kind") in kinds else "random"
+    known = {key: asked[key] for key in ("seed", "identity", "coverage") if asked.get(key) is not None}
+    if asked.get("fractions"):
+        known["fractions"] = tuple(asked["fractions"])
+    return SplitSettings(kind, **known)
 
 
 def _search(workshop: Workshop, config: dict[str, Any], control: Control) -> dict[str, Any]:
@@ -239,6 +254,7 @@ WORK: dict[str, Callable[[Workshop, dict[str, Any], Control], dict[str, Any]]] =
     "curve": _grow,
     "seeds": _reseed,
     "folds": _cross,
+    "repeats": _redraw,
     "search": _search,
 }
 """What each study does; what it returns joins the rows in `result.json`."""
