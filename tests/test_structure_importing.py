@@ -1,12 +1,15 @@
 """Results of other predictors: every layout of expected errors, and what does not belong together."""
 
 import json
+import zipfile
+from io import BytesIO
 
 import numpy as np
 import pytest
 from structure_texts import SEQUENCE, chain_lines, pdb_text
 
 from biotl_core.errors import UserError
+from biotl_core.structures.bundles import make_import_bundle
 from biotl_core.structures.importing import import_result, read_pae, read_scores
 from biotl_core.structures.result_files import pae_json
 
@@ -67,6 +70,13 @@ def test_a_model_with_its_errors_is_a_result(model, tmp_path):
     assert result.engine == "imported" and result.confidence_kind == "pLDDT"
     assert result.confidence[0] == pytest.approx(60) and result.scores["ptm"] == 0.8
     assert result.pae == pytest.approx(PAE)
+
+
+def test_an_imported_model_is_bundled_as_our_own_are(model, tmp_path):
+    (tmp_path / "pae.json").write_text(pae_json(PAE))
+    with zipfile.ZipFile(BytesIO(make_import_bundle(model, tmp_path / "pae.json"))) as archive:
+        names = {name.split("/")[1] for name in archive.namelist()}
+    assert {"model.pdb", "model.cif", "model.html", "model_predicted_aligned_error.json"} <= names
 
 
 @pytest.mark.parametrize(

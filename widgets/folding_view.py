@@ -20,6 +20,23 @@ from widgets.one_run import draw_delete
 from widgets.run_list import state_column
 
 _ROW_PIXELS = 35
+_SCORE_COLUMNS = {
+    "expected_tm": st.column_config.NumberColumn(
+        "Expected TM-score", format="%.2f", help="How alike the truth the whole model should be, 0 to 1."
+    ),
+    "template_identity": st.column_config.NumberColumn("Identity to the template", format="percent"),
+    "template_coverage": st.column_config.NumberColumn("Aligned", format="percent"),
+    "ptm": st.column_config.NumberColumn("pTM", format="%.2f"),
+    "hand_margin": st.column_config.NumberColumn(
+        "Sure of the hand",
+        format="%.2f",
+        help="Log odds a residue against the mirror image; above 0.1 it is clear.",
+    ),
+    "expected_long_contacts": st.column_config.NumberColumn(
+        "Contacts expected right", format="percent", help="Of the most probable long-range contacts (P@L)."
+    ),
+}
+"""How the scores of the engines are shown."""
 _SHOWN_ROWS = 6
 
 
@@ -89,6 +106,7 @@ def _draw_models(folder: Path, models: pd.DataFrame) -> None:
             "length": st.column_config.NumberColumn("Residues"),
             "problem": "Why not",
             "seconds": st.column_config.NumberColumn("Seconds", format="%.1f"),
+            **_SCORE_COLUMNS,
             "mean_confidence": st.column_config.ProgressColumn(
                 "Mean confidence", min_value=0, max_value=100, format="%.0f"
             ),

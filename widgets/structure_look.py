@@ -1,14 +1,17 @@
 """One structure in depth: the view, the residue, values along the chain, maps of pairs, tables and downloads."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from biotl_core.errors import UserError
-from biotl_core.structures.bundles import make_bundle
-from biotl_core.structures.structure import with_confidence_kind
+from biotl_core.structures.bundles import make_bundle, make_import_bundle
+from biotl_core.structures.result_files import SavedResult
+from biotl_core.structures.structure import Structure, with_confidence_kind
 from biotl_core.wording import plain, plain_sentence
 from widgets.frame import draw_error
 from widgets.kept import choices
-from widgets.structure_maps import draw_pae_field, draw_pair_maps
+from widgets.structure_maps import draw_pae_field, draw_pair_maps, fitting_pae_file
 from widgets.structure_source import (
     chosen_structure,
     draw_open_structure,
@@ -65,14 +68,26 @@ def draw_look_task() -> None:
         st.dataframe(table, hide_index=True, height=430, key="residue-table")
         draw_pae_field(store)
     draw_downloads(structure, look, table, store)
-    if saved is not None:
-        st.download_button(
-            "Everything about this model (zip)",
-            lambda: make_bundle(saved),
-            f"{saved.folder.name}.zip",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+    _draw_bundle(structure, file, saved, store)
     if structure.notes:
         with st.expander("What was found in the file"):
             st.markdown("\n".join(f"- {plain(note)}" for note in structure.notes))
+
+
+def _draw_bundle(structure: Structure, file: Path, saved: SavedResult | None, store: str) -> None:
+    """Everything about a predicted model in one zip, whether it was predicted here or elsewhere."""
+    is_imported = saved is None and structure.confidence_kind == "pLDDT" and structure.n_models == 1
+    if saved is None and not (is_imported and (structure.residues["kind"] == "protein").all()):
+        return
+    try:
+        beside = fitting_pae_file(structure, store)
+    except UserError:  # told at the maps
+        beside = None
+    st.download_button(
+        "Everything about this model (zip)",
+        lambda: make_bundle(saved) if saved is not None else make_import_bundle(file, beside),
+        f"{saved.folder.name if saved is not None else file.name.split('.')[0]}.zip",
+        icon=":material/download:",
+        on_click="ignore",
+        help="PDB, mmCIF, expected errors, scores, PyMOL and ChimeraX scripts, a 3D page, settings, citations.",
+    )

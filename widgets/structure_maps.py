@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from biotl_core.errors import UserError
 from biotl_core.plots.structure_maps import MAP_KINDS, plot_pair_map
 from biotl_core.structures.chains import CA, CB, read_chains
 from biotl_core.structures.importing import read_pae
 from biotl_core.structures.result_files import SavedResult
 from biotl_core.structures.structure import Structure
-from biotl_core.wording import plain_sentence
+from widgets.frame import draw_error
 from widgets.kept import choices, kept
 from widgets.structure_source import MAX_MEGABYTES, keep_upload
 
@@ -65,17 +66,11 @@ def draw_pair_maps(
 def _maps(structure: Structure, file: Path, saved: SavedResult | None, store: str) -> dict[str, np.ndarray]:
     n = len(structure.residues)
     maps: dict[str, np.ndarray] = {}
-    added = choices(store).get("pae")
-    if added and Path(added).is_file() and (pae := _read_pae(added)) is not None:
-        if len(pae) == n:
-            maps["pae"] = pae
-        else:
-            st.warning(
-                plain_sentence(
-                    f"The expected errors are for {len(pae):,} residues, but the structure has {n:,}. Choose the file "
-                    "that belongs to it."
-                )
-            )
+    try:
+        if (added := fitting_pae_file(structure, store)) is not None:
+            maps["pae"] = _read_pae(str(added))
+    except UserError as error:
+        draw_error(error)
     if saved is not None and saved.pae is not None and len(saved.pae) == n:
         maps.setdefault("pae", saved.pae)
     if saved is not None and saved.contacts is not None and len(saved.contacts) == n:
@@ -84,8 +79,22 @@ def _maps(structure: Structure, file: Path, saved: SavedResult | None, store: st
     return maps
 
 
+def fitting_pae_file(structure: Structure, store: str) -> Path | None:
+    """The file of expected errors that was brought along; UserError when it is for another length."""
+    added = choices(store).get("pae")
+    if not added or not Path(added).is_file():
+        return None
+    n, given = len(structure.residues), len(_read_pae(added))
+    if given != n:
+        raise UserError(
+            f"The expected errors are for {given:,} residues, but the structure has {n:,}. Choose the file that "
+            "belongs to it."
+        )
+    return Path(added)
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _read_pae(path: str) -> np.ndarray | None:
+def _read_pae(path: str) -> np.ndarray:
     return read_pae(Path(path))
 
 

@@ -2,13 +2,16 @@
 
 import io
 import json
+import tempfile
 import zipfile
+from pathlib import Path
 
 from biotl_core.home import safe_name
 from biotl_core.structures.colours import band_colour
 from biotl_core.structures.confidence import BANDS
 from biotl_core.structures.engines import ENGINES
-from biotl_core.structures.result_files import CIF, MODEL, SavedResult, pae_json
+from biotl_core.structures.importing import import_result
+from biotl_core.structures.result_files import CIF, MODEL, SavedResult, pae_json, read_saved, save_result
 from biotl_core.structures.stand_alone import PaintedModel, stand_alone_view
 from biotl_core.structures.structure import read_structure
 
@@ -40,6 +43,15 @@ def make_bundle(saved: SavedResult) -> bytes:
         for name, content in files.items():
             archive.writestr(f"{stem}/{name}", content)
     return stream.getvalue()
+
+
+def make_import_bundle(model: Path, beside: Path | None) -> bytes:
+    """The same zip for a model of another predictor; errors as in `importing.import_result`."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = save_result(
+            import_result(model, beside), Path(folder) / safe_name(model.name.split(".")[0], "model")
+        )
+        return make_bundle(read_saved(place))
 
 
 def confidence_page(saved: SavedResult) -> str:
