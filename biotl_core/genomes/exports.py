@@ -23,6 +23,7 @@ def ortholog_table(comparison: Comparison, a: int, b: int) -> pd.DataFrame:
         coding = comparison.genomes[number].coding
         genes = coding.loc[orthologs[f"rank_{side}"], list(_GENE_FIELDS)].reset_index(drop=True)
         genes["start"] += 1
+        genes["strand"] = np.where(genes["strand"] > 0, "+", "-")
         for field in reversed(_GENE_FIELDS):
             table.insert(0, f"{field}_{side}", genes[field].to_numpy())
     table["function"] = function_classes(table["product_a"]).to_numpy()

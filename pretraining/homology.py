@@ -1,0 +1,165 @@
+"""Make the embedded homology head: `python -m pretraining.homology --data DATA`.
+
+It learns from labelled families which proteins are related (SCOPe superfamilies and Pfam architectures), is calibrated
+on folds that it never saw, and is tested on others. Writes all into `biotl_core/genomes/weights`.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from biotl_core.backbones.catalogue import find_backbone, locate_backbone
+from biotl_core.backbones.embeddings import open_store
+from biotl_core.backbones.encoder import load_encoder
+from biotl_core.genomes.families import deal_trial, split_folds, without_aligned
+from biotl_core.genomes.homology_head import HeadSettings, HomologyHead, protein_features, train_head
+from biotl_core.genomes.transfer import BACKBONE, WEIGHTS_FOLDER, Calibration, Searcher, find_candidates
+from biotl_core.progress import Control, print_progress
+
+SHARES = (0.6, 0.2, 0.2)
+"""Folds to train, to calibrate, and to test."""
+TRAIN, CALIBRATE, TEST = 0, 1, 2
+SHARE_RELATED = 0.5
+N_TRIALS = 40
+EDGES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0)
+CARD = """# The homology head of biotl-protein
+
+A small layer on the frozen embedded protein backbone that draws related proteins together, for the Genomes page.
+
+| | |
+|---|---|
+| Reads | mean and maximum of the backbone's vectors, amino-acid composition, length |
+| Trained by | InfoNCE on pairs of one family against all others of a batch, {steps} steps |
+| Data | {n_scope:,} SCOPe 2.08 domains (superfamilies of 60 % of the folds) and {n_pfam:,} proteins with their Pfam \
+architectures (DCTdomain's pfam_max50) |
+| Calibrated on | {n_calibration:,} candidate pairs from another 20 % of the folds, {n_related:,} of them related |
+| Never seen | the last 20 % of the folds, on which `python -m benchmarks.genomes` tests it |
+| Licence of the weights | Apache-2.0 |
+
+## Limits
+
+The backbone is small and briefly trained. On relatives that alignment misses, its probabilities are mostly low,
+and they are meant so: a probability counts right answers on families that the head never saw, not confidence.
+
+## Made by
+
+`python -m pretraining.homology --data DATA`
+"""
+
+
+class Families(NamedTuple):
+    """Labelled proteins."""
+
+    scope: pd.DataFrame
+    """`id, sequence, fold, superfamily, family, part`."""
+    pfam: pd.DataFrame
+    """`id, sequence, family`."""
+    pairs: pd.DataFrame
+    """`first, second` (rows of `pfam`), `label` (1 for related)."""
+
+
+def read_families(data: Path) -> Families:
+    """The labelled sets below a data folder."""
+    folder = data / "sequences"
+    scope = pd.read_csv(folder / "protein_homology" / "scope208_le35_dev_folds.csv.gz")
+    scope = scope[scope["in_th30"] == 1].reset_index(drop=True)
+    scope["sequence"] = scope["sequence"].str.upper()
+    scope["part"] = split_folds(scope["fold"], SHARES)
+    pfam = pd.read_csv(folder / "protein_pair" / "homology_pfam_max50_seqs.csv.gz")
+    pfam["sequence"] = pfam["sequence"].str.upper()
+    pairs = pd.read_csv(folder / "protein_pair" / "homology_pfam_max50_pairs.csv.gz")
+    number = {name: i for i, name in enumerate(pfam["id"])}
+    pairs["first"], pairs["second"] = pairs["id1"].map(number), pairs["id2"].map(number)
+    pfam["family"] = connected(len(pfam), pairs[pairs["label"] == 1])
+    return Families(scope, pfam, pairs)
+
+
+def connected(n: int, related: pd.DataFrame) -> np.ndarray:
+    """The net of related pairs that each protein is in, int64 `(n,)`: a clan, as far as the pairs tell."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_matrix((np.ones(len(related)), (related["first"], related["second"])), shape=(n, n))
+    return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def train_on(
+    features: list[np.ndarray], labels: list[np.ndarray], settings: HeadSettings, control: Control
+) -> HomologyHead:
+    """A head on several labelled sets; a label means nothing outside its set."""
+    offset, families = 0, []
+    for some in labels:
+        families.append(pd.factorize(some)[0] + offset)
+        offset = families[-1].max() + 1
+    return train_head(np.concatenate(features), np.concatenate(families), settings, control)
+
+
+def collect_candidates(
+    searcher: Searcher, scope: pd.DataFrame, part: int, n_trials: int, control: Control
+) -> pd.DataFrame:
+    """Candidates of many trials dealt from the folds of one part, with the answer in `is_related`."""
+    proteins, superfamilies = scope["sequence"].tolist(), scope["superfamily"].to_numpy()
+    rows = np.flatnonzero(scope["part"] == part)
+    found = []
+    for seed in range(n_trials):
+        trial = deal_trial(scope, rows, SHARE_RELATED, np.random.default_rng(seed))
+        trial = without_aligned(trial, proteins)
+        table = find_candidates(searcher, *([proteins[i] for i in some] for some in trial), control)
+        first, second = trial.first[table["row"]], trial.second[table["column"]]
+        found.append(table.assign(is_related=superfamilies[first] == superfamilies[second], trial=seed))
+    return pd.concat(found, ignore_index=True)
+
+
+def count_bins(probability: np.ndarray, is_related: np.ndarray) -> pd.DataFrame:
+    """How often candidates of each range of probability are right: `low, high, n, said, right`."""
+    place = np.searchsorted(EDGES, probability, side="right").clip(1, len(EDGES) - 1)
+    table = pd.DataFrame({"place": place, "said": probability, "right": is_related})
+    counts = table.groupby("place").agg(n=("said", "size"), said=("said", "mean"), right=("right", "mean"))
+    ends = np.array(EDGES)
+    bins = pd.DataFrame({"low": ends[counts.index - 1], "high": ends[counts.index]})
+    return pd.concat([bins, counts.reset_index(drop=True)], axis=1)
+
+
+def main() -> None:
+    """Train, calibrate, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    options = parser.parse_args()
+    control, started = Control(print_progress), time.process_time()
+    families = read_families(options.data)
+    weights = locate_backbone(find_backbone(BACKBONE))
+    encoder = load_encoder(weights, "protein")
+    stores = open_store(weights, encoder, "sequence"), open_store(weights, encoder, "residue")
+    is_training = (families.scope["part"] == TRAIN).to_numpy()
+    scope = protein_features(encoder, families.scope["sequence"].tolist(), stores[0], control)
+    pfam = protein_features(encoder, families.pfam["sequence"].tolist(), stores[0], control)
+    settings = HeadSettings()
+    labels = [families.scope["superfamily"].to_numpy()[is_training], families.pfam["family"].to_numpy()]
+    head = train_on([scope[is_training], pfam], labels, settings, control)
+    searcher = Searcher(encoder, head, None, *stores)
+    found = collect_candidates(searcher, families.scope, CALIBRATE, N_TRIALS, control)
+    calibration = Calibration.fit(found, found["is_related"].to_numpy())
+    head.save(WEIGHTS_FOLDER)
+    about = {"weights": calibration.weights, "bias": calibration.bias}
+    about |= {"means": calibration.means, "spreads": calibration.spreads}
+    (WEIGHTS_FOLDER / "calibration.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    tested = collect_candidates(searcher, families.scope, TEST, N_TRIALS, control)
+    reliability = count_bins(calibration.probability(tested), tested["is_related"].to_numpy())
+    reliability.round(4).to_csv(WEIGHTS_FOLDER / "reliability.csv", index=False)
+    card = CARD.format(
+        steps=settings.steps, n_scope=int(is_training.sum()), n_pfam=len(pfam), n_calibration=len(found),
+        n_related=int(found["is_related"].sum()),
+    )  # fmt: skip
+    (WEIGHTS_FOLDER / "README.md").write_text(card, encoding="utf-8")
+    print(
+        f"{len(found):,} candidates, {found['is_related'].mean():.1%} related; {time.process_time() - started:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
