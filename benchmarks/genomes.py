@@ -6,6 +6,7 @@ symbols     recall and precision on gene symbols that are unique in both annotat
 simulated   orthologs by divergence, against a known history
 many        N simulated genomes all against all, and then one more
 remote      remote homology: head, frozen backbone, random weights, composition, Smith-Waterman, MMseqs2
+orthobench  nearest neighbours among curated orthogroups
 calibration what the transfer tier calls 90 % certain, on folds that its head never saw
 """
 
@@ -246,6 +247,12 @@ def run_remote(data: Path, clans: Path | None = None) -> None:
     print_remote(data, clans)
 
 
+def run_orthobench(data: Path) -> None:
+    from benchmarks.remote_homology import print_orthobench
+
+    print_orthobench(data)
+
+
 def run_calibration(data: Path) -> None:
     from benchmarks.remote_homology import print_calibration
 
@@ -258,6 +265,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "simulated": run_simulated,
     "many": run_many,
     "remote": run_remote,
+    "orthobench": run_orthobench,
     "calibration": run_calibration,
 }
 

@@ -71,7 +71,6 @@ def print_remote(data: Path, clans: Path | None) -> None:
     )
     random = load_encoder(weights, "protein", random_weights=True)
     random_scope = protein_features(random, test["sequence"].tolist(), MemoryStore())
-    random_pfam = protein_features(random, families.pfam["sequence"].tolist(), MemoryStore())
     is_train, width = (families.scope["part"] == TRAIN).to_numpy(), encoder.width
 
     kinds = pair_kinds(families.pairs, clans)
@@ -112,7 +111,6 @@ def print_remote(data: Path, clans: Path | None) -> None:
     scores[order] = score_pairs(proteins, proteins, first, second)
     views = {
         "composition": centred_unit_rows(composition(families.pfam["sequence"])),
-        "backbone with random weights": centred_unit_rows(random_pfam[:, :width]),
         "frozen backbone, mean": centred_unit_rows(pfam[:, :width]),
     }
     for name, unit in views.items():
@@ -122,7 +120,6 @@ def print_remote(data: Path, clans: Path | None) -> None:
     print(f"  trained head, clans apart: {say(recall_at(by_head, kinds))}")
     both = union_across_clans(scores, by_head, families, kinds)
     print(f"  Smith-Waterman and head, clans apart: {say(recall_at(both, kinds))}")
-    print_orthobench(data, encoder, store, heads[0])
 
 
 def pair_kinds(pairs: pd.DataFrame, clans: Path | None) -> np.ndarray:
@@ -215,7 +212,10 @@ def union_across_clans(scores: np.ndarray, cosines: np.ndarray, families, kinds:
     return together
 
 
-def print_orthobench(data: Path, encoder, store, head) -> None:
+def print_orthobench(data: Path) -> None:
+    """Nearest neighbours among the members of curated orthogroups."""
+    searcher = load_searcher()
+    encoder, store, head = searcher.encoder, searcher.sequence_store, searcher.head
     table = pd.read_csv(data / "sequences" / "protein_homology" / "orthobench_refogs.csv.gz")
     table["sequence"] = table["sequence"].str.upper().str.replace("*", "", regex=False)
     features = protein_features(encoder, table["sequence"].tolist(), store)

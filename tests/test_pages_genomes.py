@@ -120,6 +120,16 @@ def test_a_failed_comparison_says_why(biotl_home, tmp_path):
     assert "needs two or more genomes" in at_error(open_genomes(run="one"))
 
 
+def test_a_stopped_comparison_can_be_started_again(biotl_home, tmp_path, monkeypatch):
+    files = write_genomes(tmp_path, *(one.genome for one in simulated_pair(0.1)))
+    folder = create_genome_run(files, PairSettings(), name="stopped")
+    write_status(folder, RunStatus("stopped", "Stopped before the end."))
+    again: list[Path] = []
+    monkeypatch.setattr("biotl_core.runs.folder.launch", again.append)
+    button(open_genomes(run="stopped"), "Start again").click().run()
+    assert again == [folder]
+
+
 def at_error(at: AppTest) -> str:
     return " ".join(error.value for error in at.error)
 

@@ -14,7 +14,7 @@ from biotl_core.genomes.orthologs import SEARCHES
 from biotl_core.genomes.pair import PairSettings
 from biotl_core.genomes.reading import FORMATS
 from biotl_core.home import home_subfolder
-from biotl_core.runs.folder import find_run, launch, list_runs, read_config
+from biotl_core.runs.folder import find_run, launch, list_runs, read_config, resume_run
 from biotl_core.runs.genome_requests import BACKBONE, create_genome_run
 from biotl_core.wording import plain
 from widgets.frame import draw_error
@@ -51,6 +51,18 @@ def open_comparison(folder: Path) -> NoReturn:
 def close_comparison() -> None:
     """Back to choosing."""
     st.query_params.clear()
+
+
+def draw_start_again(folder: Path) -> None:
+    """The way on for a comparison that was stopped or broke off: the same files, with all finished pairs kept."""
+    help = "Runs the same comparison again; pairs of genomes that were finished are not computed anew."
+    if st.button("Start again", type="primary", icon=":material/replay:", help=help):
+        try:
+            resume_run(folder)
+        except UserError as error:
+            draw_error(error)
+        else:
+            st.rerun()
 
 
 def draw_genome_chooser() -> None:
