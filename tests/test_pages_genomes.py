@@ -106,6 +106,7 @@ def test_bare_dna_is_shown_without_genes(biotl_home, tmp_path, monkeypatch):
     finish(files, "bare")
     at = open_genomes(run="bare")
     assert "there are no genes to compare" in texts(at)
+    assert "pip install pyrodigal" in at.info[0].value
     for question in QUESTIONS[1:]:
         next(control for control in at.segmented_control if control.label == "Question").set_value(
             question

@@ -68,6 +68,9 @@ def draw_comparison(folder: Path, result: dict[str, Any]) -> None:
     comparison = open_result(folder)
     store = f"genomes-{folder.name}"
     draw_answer(plain_sentence(result["sentence"]))
+    for genome in comparison.genomes:
+        if genome.coding.empty and genome.notes:
+            st.info(f"**{plain(genome.name)}**: {plain_sentence(genome.notes[-1])}")
     a, b = _choose_pair(comparison, store)
     _draw_cards(comparison, a, b)
     question = st.segmented_control(
