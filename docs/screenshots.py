@@ -17,6 +17,7 @@ from live_app import FLAGS, Visit, find_browser, open_tab, running_server, settl
 
 EXAMPLE = "protein_variants"
 STRUCTURE = "Three-helix bundle"
+GENOMES = "Three small genomes"
 MINUTES_MS = 60_000
 
 
@@ -60,6 +61,11 @@ def main() -> None:
         page.get_by_role("button", name=STRUCTURE).click()
         page.locator(".viewer[data-ready='yes']").wait_for()
         save(page, "structures")
+
+        page.goto(f"{server.url}/genomes")
+        page.get_by_role("button", name=GENOMES).click()
+        page.get_by_text("Neighbourhood of").first.wait_for(timeout=10 * MINUTES_MS)
+        save(page, "genomes")
         browser.close()
 
 

@@ -7,7 +7,7 @@ from biotl_core.runs.status import read_status
 from biotl_core.shell import shell_command
 from biotl_core.wording import plain
 from widgets import begin_page, draw_shell_command, draw_state
-from widgets.genome_source import chosen_comparison, close_comparison, draw_genome_chooser
+from widgets.genome_source import chosen_comparison, close_comparison, draw_genome_chooser, draw_start_again
 from widgets.genome_view import draw_comparison
 from widgets.live_run import draw_ended_without_result, draw_open_run
 from widgets.one_run import draw_delete
@@ -37,6 +37,7 @@ else:
         draw_comparison(folder, result)
     else:
         draw_ended_without_result(folder, status, "genomes")
+        draw_start_again(folder)
 
 draw_shell_command(shell_command("compare-genomes", {"files": files, "output": "COMPARED"}))
 with st.expander("How was this computed"):

@@ -106,6 +106,7 @@ def test_bare_dna_is_shown_without_genes(biotl_home, tmp_path, monkeypatch):
     finish(files, "bare")
     at = open_genomes(run="bare")
     assert "there are no genes to compare" in texts(at)
+    assert "pip install pyrodigal" in at.info[0].value
     for question in QUESTIONS[1:]:
         next(control for control in at.segmented_control if control.label == "Question").set_value(
             question
@@ -118,6 +119,16 @@ def test_a_failed_comparison_says_why(biotl_home, tmp_path):
     folder = create_genome_run(files, PairSettings(), name="one")
     write_status(folder, RunStatus("failed", "A comparison needs two or more genomes; one was given."))
     assert "needs two or more genomes" in at_error(open_genomes(run="one"))
+
+
+def test_a_stopped_comparison_can_be_started_again(biotl_home, tmp_path, monkeypatch):
+    files = write_genomes(tmp_path, *(one.genome for one in simulated_pair(0.1)))
+    folder = create_genome_run(files, PairSettings(), name="stopped")
+    write_status(folder, RunStatus("stopped", "Stopped before the end."))
+    again: list[Path] = []
+    monkeypatch.setattr("biotl_core.runs.folder.launch", again.append)
+    button(open_genomes(run="stopped"), "Start again").click().run()
+    assert again == [folder]
 
 
 def at_error(at: AppTest) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pandas as pd
 import streamlit as st
@@ -14,8 +14,8 @@ from biotl_core.genomes.orthologs import SEARCHES
 from biotl_core.genomes.pair import PairSettings
 from biotl_core.genomes.reading import FORMATS
 from biotl_core.home import home_subfolder
-from biotl_core.runs.folder import find_run, launch, list_runs, read_config
-from biotl_core.runs.genome_requests import create_genome_run
+from biotl_core.runs.folder import find_run, launch, list_runs, read_config, resume_run
+from biotl_core.runs.genome_requests import BACKBONE, create_genome_run
 from biotl_core.wording import plain
 from widgets.frame import draw_error
 from widgets.kept import kept
@@ -53,6 +53,18 @@ def close_comparison() -> None:
     st.query_params.clear()
 
 
+def draw_start_again(folder: Path) -> None:
+    """The way on for a comparison that was stopped or broke off: the same files, with all finished pairs kept."""
+    help = "Runs the same comparison again; pairs of genomes that were finished are not computed anew."
+    if st.button("Start again", type="primary", icon=":material/replay:", help=help):
+        try:
+            resume_run(folder)
+        except UserError as error:
+            draw_error(error)
+        else:
+            st.rerun()
+
+
 def draw_genome_chooser() -> None:
     """Files or the example, the thresholds, the one primary button, and earlier comparisons."""
     left, right = st.columns([3, 2], gap="large")
@@ -74,13 +86,13 @@ def draw_genome_chooser() -> None:
         if st.button(EXAMPLE_TITLE, help=HOW_MADE, width="stretch"):
             files = write_example(home_subfolder("uploads/example-genomes"))
             _start(files, PairSettings(), source="example")
-    settings, each_sequence, code = _draw_settings()
+    settings, options = _draw_settings()
     if st.button("Compare", type="primary", icon=":material/compare_arrows:"):
         if not uploaded:
             st.warning(f"Add two or more genomes first ({FORMATS}), or try the example.")
         else:
             files = [_keep(one) for one in uploaded]
-            _start(files, settings, each_sequence=each_sequence, genetic_code=code)
+            _start(files, settings, **options)
     _draw_earlier()
 
 
@@ -99,7 +111,7 @@ def _start(files: Sequence[Path], settings: PairSettings, **options) -> None:
     open_comparison(folder)
 
 
-def _draw_settings() -> tuple[PairSettings, bool, int | None]:
+def _draw_settings() -> tuple[PairSettings, dict[str, Any]]:
     """The thresholds, each explained where it is set."""
     standard = PairSettings()
     with st.expander("More settings"):
@@ -141,7 +153,14 @@ def _draw_settings() -> tuple[PairSettings, bool, int | None]:
             help="For several phages, plasmids or organelles in one FASTA.",
             **kept(_STORE, "each_sequence", False),
         )
-    return PairSettings(search, evalue, coverage, gap, pairs), each, code
+        embedding = st.toggle(
+            "Also search with the protein model",
+            help="Genes that alignment leaves alone are searched by embedding; every pair found so is marked and has a "
+            "probability. It takes about a minute for two bacteria.",
+            **kept(_STORE, "embedding", True),
+        )
+    options = {"each_sequence": each, "genetic_code": code, "backbone": BACKBONE if embedding else None}
+    return PairSettings(search, evalue, coverage, gap, pairs), options
 
 
 def _draw_earlier() -> None:

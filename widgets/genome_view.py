@@ -1,5 +1,6 @@
 """A finished comparison of genomes: its answer, its cards, and the questions one asks of it."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from biotl_core.errors import UserError
 from biotl_core.genomes.alignment import alignment_text, clean
 from biotl_core.genomes.comparison import (
     Comparison,
@@ -15,7 +17,10 @@ from biotl_core.genomes.comparison import (
     gene_names,
     load_comparison,
 )
+from biotl_core.genomes.dna_tasks import DNA_TASKS, make_table, possible_tasks
 from biotl_core.genomes.exports import block_table, genome_gff, group_table, ortholog_table
+from biotl_core.genomes.families import RELIABILITY
+from biotl_core.genomes.function_transfer import ENOUGH_PAIRS, transfer_functions
 from biotl_core.genomes.pair import TIERS, Pair
 from biotl_core.genomes.unique import VERDICTS, explain_unique
 from biotl_core.home import safe_name
@@ -28,10 +33,14 @@ from biotl_core.plots.genomes import (
     plot_ribbons,
     plot_segments,
     plot_times,
+    plot_transfer_reliability,
 )
 from biotl_core.wording import plain, plain_sentence, say_bytes, say_number, say_seconds
 from widgets.answers import NumberCard, draw_answer, draw_number_cards
+from widgets.frame import draw_error
 from widgets.kept import choices, kept
+from widgets.navigation import open_page
+from widgets.table_source import keep_file
 
 QUESTIONS = ("In which order?", "How alike?", "What do they do?", "Really unique?", "What was done?")
 SVG = {"toImageButtonOptions": {"format": "svg"}, "displaylogo": False}
@@ -59,6 +68,9 @@ def draw_comparison(folder: Path, result: dict[str, Any]) -> None:
     comparison = open_result(folder)
     store = f"genomes-{folder.name}"
     draw_answer(plain_sentence(result["sentence"]))
+    for genome in comparison.genomes:
+        if genome.coding.empty and genome.notes:
+            st.info(f"**{plain(genome.name)}**: {plain_sentence(genome.notes[-1])}")
     a, b = _choose_pair(comparison, store)
     _draw_cards(comparison, a, b)
     question = st.segmented_control(
@@ -250,11 +262,42 @@ def _draw_functions(comparison: Comparison, a: int, b: int, store: str) -> None:
     st.caption(
         "Classes are told from the words of each gene's annotation; what it does not say is 'not known'."
     )
+    _draw_transfer(comparison, a, b, store)
+    st.markdown("**Groups of genes**", help="Orthogroups: genes of all genomes that descend from one gene.")
     table = _groups(comparison)
     st.dataframe(table, hide_index=True, height=320, lazy=True)
     with st.container(horizontal=True):
         _download(table, "orthogroups.tsv", "Groups as TSV")
         _download_html(figure, "functions.html")
+
+
+def _draw_transfer(comparison: Comparison, a: int, b: int, store: str) -> None:
+    """Genes whose annotation is silent and whose partner's is not."""
+    genomes, orthologs = (comparison.genomes[a], comparison.genomes[b]), comparison.pairs[a, b].orthologs
+    tables = [transfer_functions(genomes, orthologs, to) for to in (0, 1)]
+    if not any(len(table) for table in tables):
+        return
+    st.markdown(
+        "**Functions from a partner**",
+        help="Genes without a known function whose partner has one. The reliability is counted here: of the "
+        "pairs with as much evidence whose function is known on both sides, the share that agree in their class; "
+        f"blank below {ENOUGH_PAIRS} pairs.",
+    )
+    names = [genome.name for genome in genomes]
+    guess = int(len(tables[1]) > len(tables[0]))
+    to = st.segmented_control(
+        "For genes of", (0, 1), format_func=names.__getitem__, required=True, **kept(store, "to", guess)
+    )
+    st.dataframe(
+        tables[to], hide_index=True, height=260, placeholder="",
+        column_config={
+            "identity": st.column_config.NumberColumn(format="percent"),
+            "probability": st.column_config.NumberColumn(format="percent"),
+            "reliability": st.column_config.ProgressColumn("reliability", min_value=0, max_value=1, format="percent"),
+            "n_known": st.column_config.NumberColumn("counted on"),
+        },
+    )  # fmt: skip
+    _download(tables[to], f"functions-{safe_name(names[to])}.tsv", "Functions as TSV")
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -293,6 +336,15 @@ def _draw_unique(comparison: Comparison, a: int, b: int, store: str) -> None:
         },
     )  # fmt: skip
     _download(table, f"unique-{safe_name(names[side])}.tsv", "This table as TSV")
+    if table["probability"].notna().any():
+        with st.expander("How far can the probabilities be trusted?"):
+            st.plotly_chart(
+                plot_transfer_reliability(pd.read_csv(RELIABILITY)), key="reliability", config=SVG
+            )
+            st.caption(
+                "Candidates among labelled proteins (SCOPe) that a plain alignment does not match, from folds that "
+                "neither the head nor its calibration saw. On the line, a probability says how often it is right."
+            )
 
 
 def _draw_record(comparison: Comparison, result: dict[str, Any]) -> None:
@@ -318,6 +370,7 @@ def _draw_record(comparison: Comparison, result: dict[str, Any]) -> None:
         seconds.pop("pairs", None)
         seconds |= result["pairs"][0]["seconds"]
     st.plotly_chart(plot_times(seconds), key="times", config=SVG)
+    _draw_dna_tasks(comparison)
     st.markdown("**Genomes with their partners, as GFF3**")
     with st.container(horizontal=True):
         for number, genome in enumerate(comparison.genomes):
@@ -326,6 +379,29 @@ def _draw_record(comparison: Comparison, result: dict[str, Any]) -> None:
                 f"{safe_name(genome.name)}.gff3", "text/plain", icon=":material/download:", on_click="ignore",
                 key=f"gff-{number}",
             )  # fmt: skip
+
+
+def _draw_dna_tasks(comparison: Comparison) -> None:
+    """Training tables that the annotation gives: one click, and the Data page opens with one."""
+    able = [genome for genome in comparison.genomes if possible_tasks(genome)]
+    if not able:
+        return
+    st.markdown("**Train a DNA model on this annotation**")
+    left, middle, right = st.columns([2, 2, 1], vertical_alignment="bottom")
+    genome = left.selectbox("Genome", able, format_func=lambda one: one.name, key="dna-genome")
+    tasks = possible_tasks(genome)
+    task = middle.selectbox(
+        "Question", tasks, format_func=lambda name: DNA_TASKS[name].title, key="dna-task",
+        help=" ".join(f"**{DNA_TASKS[name].title}**: {DNA_TASKS[name].help}" for name in tasks),
+    )  # fmt: skip
+    if right.button("Make the table", icon=":material/table:", width="stretch"):
+        try:
+            table = make_table(genome, task)
+        except UserError as error:
+            draw_error(error)
+            return
+        content = BytesIO(table.to_csv(index=False).encode())
+        open_page("data", table=keep_file(content, f"{safe_name(genome.name)}-{task}.csv", "upload"))
 
 
 def _download(table: pd.DataFrame, name: str, label: str) -> None:

@@ -2,11 +2,11 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,13 @@ class Comparison:
     """Pairs taken from earlier runs."""
 
 
+class Rescue(NamedTuple):
+    """The search by embedding, as the worker hands it down: what it does, and a name for its weights."""
+
+    find: Callable[[Genome, Genome, Pair, PairSettings, Control], Pair]
+    version: str
+
+
 def with_genes(genomes: Sequence[Genome], control: Control) -> list[Genome]:
     """The genomes with genes called on those that have none."""
     done = []
@@ -53,18 +60,41 @@ def compare_pairs(
     every = list(combinations(range(len(genomes)), 2))
     pairs, n_cached = {}, 0
     for number, (a, b) in enumerate(every):
-        names = f"{genomes[a].name} and {genomes[b].name}"
-        control.step(f"Comparing {names}", number, len(every))
+        control.step("Comparing pairs of genomes", number, len(every))
         folder = cached_folder(genomes[a], genomes[b], settings)
         pair = read_cached(folder)
         if pair is None:
-            # Inside a pair only the stop is heard: the bar counts pairs.
-            pair = compare_pair(genomes[a], genomes[b], settings, Control(should_stop=control.should_stop))
+            pair = compare_pair(genomes[a], genomes[b], settings, _within(control, len(every)))
             save_pair(pair, folder)
         else:
             n_cached += 1
         pairs[a, b] = pair
     return pairs, n_cached
+
+
+def _within(control: Control, n_pairs: int) -> Control:
+    """The control of one pair: all stages of an only one; of many only the stop, since the bar counts pairs."""
+    return control if n_pairs == 1 else Control(should_stop=control.should_stop)
+
+
+def rescue_pairs(
+    genomes: Sequence[Genome],
+    pairs: dict[tuple[int, int], Pair],
+    settings: PairSettings,
+    rescue: Rescue,
+    control: Control,
+) -> dict[tuple[int, int], Pair]:
+    """The pairs with what the search by embedding adds, from the cache where it has them."""
+    done = {}
+    for number, ((a, b), pair) in enumerate(pairs.items()):
+        control.step("Searching by embedding", number, len(pairs))
+        folder = cached_folder(genomes[a], genomes[b], settings, rescue.version)
+        found = read_cached(folder)
+        if found is None:
+            found = rescue.find(genomes[a], genomes[b], pair, settings, _within(control, len(pairs)))
+            save_pair(found, folder)
+        done[a, b] = found
+    return done
 
 
 def copies_of(genome: Genome) -> pd.DataFrame:
@@ -98,14 +128,18 @@ def group_genes(
 
 
 def compare_genomes(
-    genomes: Sequence[Genome], settings: PairSettings | None = None, control: Control | None = None
+    genomes: Sequence[Genome],
+    settings: PairSettings | None = None,
+    control: Control | None = None,
+    rescue: Rescue | None = None,
 ) -> Comparison:
-    """Compare two or more genomes by alignment, all against all.
+    """Compare two or more genomes, all against all, by alignment and then, where asked, by embedding.
 
     Args:
         genomes: from `reading.read_genomes`; the first is the reference that the others are turned to.
         settings: thresholds.
         control: progress and stop.
+        rescue: the search by embedding for genes that alignment leaves alone; None leaves it out.
     """
     settings, control = settings or PairSettings(), control or Control()
     started = time.process_time()
@@ -113,11 +147,15 @@ def compare_genomes(
     called = time.process_time()
     pairs, n_cached = compare_pairs(genomes, settings, control)
     paired = time.process_time()
+    if rescue is not None:
+        pairs = rescue_pairs(genomes, pairs, settings, rescue, control)
+    rescued = time.process_time()
     groups = group_genes(genomes, pairs, control)
     seconds = {
         "gene calling": called - started,
         "pairs": paired - called,
-        "orthogroups": time.process_time() - paired,
+        "search by embedding": rescued - paired,
+        "orthogroups": time.process_time() - rescued,
     }
     return Comparison(list(genomes), pairs, groups, seconds, n_cached)
 

@@ -43,7 +43,7 @@ class Hits:
     columns: np.ndarray
     """Rank in the second."""
     scores: np.ndarray
-    """Raw Smith-Waterman scores, int32."""
+    """Raw Smith-Waterman scores, int32; float where they were raised by their neighbours."""
 
     @classmethod
     def none(cls) -> "Hits":

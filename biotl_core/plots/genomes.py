@@ -14,9 +14,9 @@ from biotl_core.genomes.orthogroups import SHARES
 from biotl_core.genomes.pair import TIERS, Pair
 from biotl_core.plots.theme import (
     ACCENT,
-    CATEGORIES,
     GRID,
     OTHER,
+    QUIET,
     SEQUENTIAL,
     TEXT,
     all_shown,
@@ -358,23 +358,22 @@ def plot_times(seconds: dict[str, float]) -> go.Figure:
     return figure
 
 
-def plot_embedding_places(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
-    """Proteomes where the protein model sees them, genes alone marked; table `name, genome, is_alone, x, y`."""
-    figure = new_figure(460, "First direction", "Second direction", f"{len(table):,} proteins")
-    for number, name in enumerate(names):
-        for is_alone, symbol in ((False, "circle"), (True, "x")):
-            rows = table[(table["genome"] == number) & (table["is_alone"] == is_alone)]
-            if len(rows):
-                figure.add_trace(
-                    scatter_kind(len(table))(
-                        x=rows["x"], y=rows["y"], mode="markers", text=all_shown(rows["name"]),
-                        name=f"{shown(name, 24)}, {'no partner' if is_alone else 'matched'}",
-                        marker={"color": CATEGORIES[number], "symbol": symbol, "size": 7 if is_alone else 4,
-                                "opacity": 0.9 if is_alone else 0.35},
-                        hovertemplate="%{text}<extra></extra>",
-                    )
-                )  # fmt: skip
-    figure.update_layout(legend_itemsizing="constant")
+def plot_transfer_reliability(table: pd.DataFrame) -> go.Figure:
+    """What the transfer tier's probabilities were worth on families that its head never saw: `n, said, right`."""
+    n = int(table["n"].sum())
+    figure = new_figure(
+        300, "Probability said", "Share that was right", f"{n:,} candidates of held-out folds"
+    )
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": QUIET, "dash": "dot"}, hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=table["said"], y=table["right"], mode="lines+markers", line={"color": ACCENT},
+        marker={"size": 6 + 14 * np.sqrt(table["n"] / table["n"].max())},
+        text=[f"{n:,} pairs" for n in table["n"]],
+        hovertemplate="said %{x:.0%}, right %{y:.0%}<br>%{text}<extra></extra>",
+    )  # fmt: skip
     for update in (figure.update_xaxes, figure.update_yaxes):
-        update(showticklabels=False)
+        update(tickformat=".0%", range=[-0.02, 1.02])
+    figure.update_layout(showlegend=False)
     return figure

@@ -64,6 +64,7 @@ KIND_FOLDERS: dict[RunKind, str] = {
 }
 """Where the runs of each kind lie below the home."""
 QUEUED_KINDS = ("train", "fold", "study")
+QUEUED_KINDS = ("train", "genomes")
 """Kinds that have a device to themselves; the others are short and start at once."""
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit", "optuna")
 

@@ -11,6 +11,9 @@ from biotl_core.genomes.pair import PairSettings
 from biotl_core.home import safe_name
 from biotl_core.runs.folder import create_run, read_config
 
+BACKBONE = "biotl-protein"
+"""The backbone that searches for relatives where alignment finds none."""
+
 
 def create_genome_run(
     files: Sequence[Path],
@@ -20,7 +23,7 @@ def create_genome_run(
     folder: Path | None = None,
     each_sequence: bool = False,
     genetic_code: int | None = None,
-    backbone: str | None = "biotl-protein",
+    backbone: str | None = BACKBONE,
     source: str = "",
 ) -> Path:
     """Make the folder of a comparison that has not started yet; its files are copied into it.

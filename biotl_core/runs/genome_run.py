@@ -2,9 +2,10 @@
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
-from biotl_core.genomes.comparison import compare_genomes, save_comparison, summarise
+from biotl_core.genomes.comparison import Rescue, compare_genomes, save_comparison, summarise
 from biotl_core.genomes.reading import read_genomes
 from biotl_core.progress import Control
 from biotl_core.runs.folder import read_config
@@ -23,7 +24,8 @@ def genome_run(folder: Path, control: Control) -> str:
         genetic_code=config.get("genetic_code"),
     )
     reading = time.process_time() - started
-    comparison = compare_genomes(genomes, settings, control)
+    rescue = _load_rescue(control) if config.get("backbone") else None
+    comparison = compare_genomes(genomes, settings, control, rescue)
     control.step("Writing the results", 0, 0)
     save_comparison(comparison, folder)
     result = summarise(comparison, settings)
@@ -33,6 +35,14 @@ def genome_run(folder: Path, control: Control) -> str:
     result["peak_memory_gb"] = _peak_memory_gb()
     write_json_atomically(folder / "result.json", result)
     return result["sentence"]
+
+
+def _load_rescue(control: Control) -> Rescue:
+    control.step("Loading the protein model", 0, 0)
+    from biotl_core.backbones.embeddings import fingerprint  # torch costs seconds: only where it is used
+    from biotl_core.genomes.transfer import WEIGHTS_FOLDER, load_searcher, rescue_pair
+
+    return Rescue(partial(rescue_pair, load_searcher()), f"transfer {fingerprint(WEIGHTS_FOLDER)}")
 
 
 def _peak_memory_gb() -> float | None:

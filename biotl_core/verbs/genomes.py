@@ -10,7 +10,7 @@ from biotl_core.genomes.orthologs import SEARCHES
 from biotl_core.genomes.pair import PairSettings
 from biotl_core.home import safe_name
 from biotl_core.runs.folder import launch, read_result
-from biotl_core.runs.genome_requests import create_genome_run
+from biotl_core.runs.genome_requests import BACKBONE, create_genome_run
 from biotl_core.runs.status import read_status
 from biotl_core.verbs.answering import add_json, follow, print_json, tell
 from biotl_core.wording import say_count
@@ -55,6 +55,7 @@ def add_compare_genomes(all_verbs: Any) -> None:
     verb.add_argument(
         "--min-pairs", type=int, default=defaults.min_pairs, help="pairs of genes in a block at least"
     )
+    verb.add_argument("--no-embedding", action="store_true", help="leave out the search by the protein model")
     add_json(verb)
     verb.set_defaults(do=do_compare_genomes)
 
@@ -70,6 +71,7 @@ def do_compare_genomes(options: argparse.Namespace) -> int:
         folder=Path(options.output) if options.output else None,
         each_sequence=options.each_sequence,
         genetic_code=options.genetic_code,
+        backbone=None if options.no_embedding else BACKBONE,
     )
     launch(folder)
     tell(options, f"Run folder: {folder}")
