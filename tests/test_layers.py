@@ -30,7 +30,7 @@ GROUND_AND_ROOF = (0, len(FLOORS) - 1)
 TORCH = {"torch", "transformers", "peft", "accelerate", "safetensors"}
 TORCH_MODULES = re.compile(
     r"backbones/(encoder|embeddings|conversion)|learning/(model|two_towers|training|adaptation|prediction|losses|examples)"
-    r"|runs/(training_run|prediction_run|probe_run|assay_run|pair_run|screen_run)"
+    r"|runs/(training_run|prediction_run|probe_run|assay_run|pair_run)"
 )
 """Where torch and its kin may be imported; no page imports one of these, directly or through others."""
 

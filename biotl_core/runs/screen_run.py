@@ -11,7 +11,7 @@ from biotl_core.progress import Control
 from biotl_core.runs.assay_run import open_backbone
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.json_files import write_json_atomically
-from biotl_core.runs.pair_run import TargetScreen, load_pairs
+from biotl_core.runs.target_screen import TargetScreen, load_pairs
 from biotl_core.runs.tuned_screen import TunedScreen, load_training
 from biotl_core.screening.assays import LearnedAssay, load_assay
 from biotl_core.screening.drawing import atom_weights
