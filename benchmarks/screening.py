@@ -45,7 +45,7 @@ def bench_pairs(data: Path, seeds: range, sets: tuple[str, ...], splits: tuple[s
     import torch
 
     from biotl_core.learning.two_towers import TowerSettings
-    from biotl_core.runs.pair_run import learn_pairs
+    from biotl_core.runs.pair_learning import learn_pairs
     from biotl_core.screening.assays import PAIR_TITLES as TITLES
     from biotl_core.screening.pair_splits import split_pairs
 
@@ -110,7 +110,8 @@ def bench_screen(data: Path, n: int) -> None:
     import torch
 
     from biotl_core.learning.two_towers import TowerSettings
-    from biotl_core.runs.pair_run import TargetScreen, learn_pairs, molecule_side
+    from biotl_core.runs.pair_learning import learn_pairs, molecule_side
+    from biotl_core.runs.target_screen import TargetScreen
     from biotl_core.screening.library import open_library
     from biotl_core.screening.library_store import LibraryStore
     from biotl_core.screening.pair_splits import split_pairs
@@ -169,7 +170,7 @@ def bench_screen(data: Path, n: int) -> None:
 def predict_one(learned: object, protein: str, smiles: str, molecule_side: object) -> float:
     """One molecule and one target protein, as a loop over pairs computes them."""
     from biotl_core.learning.two_towers import encode, product
-    from biotl_core.runs.pair_run import protein_side
+    from biotl_core.runs.pair_learning import protein_side
 
     first = encode(learned.model, "molecule", molecule_side(fingerprints([smiles])))
     second = encode(learned.model, "protein", protein_side(learned.description, [protein]))

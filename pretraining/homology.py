@@ -25,12 +25,8 @@ SHARES = (0.6, 0.2, 0.2)
 """Folds to train, to calibrate, and to test."""
 TRAIN, CALIBRATE, TEST = 0, 1, 2
 SHARE_RELATED = 0.5
-<<<<<<< HEAD
-N_TRIALS = 12
-=======
 N_TRIALS = 40
 EDGES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0)
->>>>>>> genomes
 CARD = """# The homology head of biotl-protein
 
 A small layer on the frozen embedded protein backbone that draws related proteins together, for the Genomes page.
@@ -119,8 +115,6 @@ def collect_candidates(
     return pd.concat(found, ignore_index=True)
 
 
-<<<<<<< HEAD
-=======
 def count_bins(probability: np.ndarray, is_related: np.ndarray) -> pd.DataFrame:
     """How often candidates of each range of probability are right: `low, high, n, said, right`."""
     place = np.searchsorted(EDGES, probability, side="right").clip(1, len(EDGES) - 1)
@@ -131,7 +125,6 @@ def count_bins(probability: np.ndarray, is_related: np.ndarray) -> pd.DataFrame:
     return pd.concat([bins, counts.reset_index(drop=True)], axis=1)
 
 
->>>>>>> genomes
 def main() -> None:
     """Train, calibrate, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -155,12 +148,9 @@ def main() -> None:
     about = {"weights": calibration.weights, "bias": calibration.bias}
     about |= {"means": calibration.means, "spreads": calibration.spreads}
     (WEIGHTS_FOLDER / "calibration.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-<<<<<<< HEAD
-=======
     tested = collect_candidates(searcher, families.scope, TEST, N_TRIALS, control)
     reliability = count_bins(calibration.probability(tested), tested["is_related"].to_numpy())
     reliability.round(4).to_csv(WEIGHTS_FOLDER / "reliability.csv", index=False)
->>>>>>> genomes
     card = CARD.format(
         steps=settings.steps, n_scope=int(is_training.sum()), n_pfam=len(pfam), n_calibration=len(found),
         n_related=int(found["is_related"].sum()),

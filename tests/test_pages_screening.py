@@ -9,10 +9,13 @@ from streamlit.testing.v1 import AppTest
 from biotl_core.progress import Control
 from biotl_core.runs.assay_run import assay_run
 from biotl_core.runs.folder import read_config
+from biotl_core.runs.json_files import write_json_atomically
+from biotl_core.runs.pair_run import pair_run
 from biotl_core.runs.screen_run import screen_run
 from biotl_core.runs.status import RunStatus, write_status
 from biotl_core.screening.models import MODELS
 from tests.test_pages_runs import button, texts
+from tests.test_pairs import pair_table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,7 +28,11 @@ def quick(monkeypatch) -> list[Path]:
         monkeypatch.delitem(MODELS, name)
 
     def here(folder: Path) -> None:
-        work = {"assay": assay_run, "screen": screen_run}[read_config(folder)["kind"]]
+        config = read_config(folder)
+        if config["kind"] == "pairs":
+            config["towers"] = {"steps": 50, "hidden": 32, "width": 16}
+            write_json_atomically(folder / "config.json", config)
+        work = {"assay": assay_run, "screen": screen_run, "pairs": pair_run}[config["kind"]]
         write_status(folder, RunStatus("finished", work(folder, Control())))
 
     monkeypatch.setattr("biotl_core.runs.screening_requests.launch", here)
@@ -126,3 +133,21 @@ def test_a_failed_assay_says_why(biotl_home):
     (folder / "config.json").write_text(json.dumps(config))
     write_status(folder, RunStatus("failed", "It broke."))
     assert "It broke" in open_page(assay="broken").error[0].value
+
+
+def test_a_table_with_target_proteins_is_learned_as_pairs_and_ranks_against_one(biotl_home, monkeypatch):
+    table = pair_table(400)
+    at = open_page()
+    at.file_uploader[0].upload("pairs.csv", table.to_csv(index=False).encode(), "text/csv").run()
+    assert not at.exception
+    assert "target proteins in *sequence*" in texts(at)
+    next(one for one in at.radio if one.label == "What will you ask next?").set_value("warm").run()
+    button(at, "Learn molecules and targets together").click().run()
+    assert not at.exception
+    assert at.query_params["pairs"] == "pairs"
+    assert "held\\-out pairs" in texts(at) and "Target proteins that share one sequence" in texts(at)
+    next(one for one in at.selectbox if one.label == "Rank against this target protein").select(3).run()
+    button(at, "Try with a simulated library").click().run()
+    button(at, "Rank the library").click().run()
+    assert not at.exception
+    assert "Of 1,500 molecules" in texts(at)

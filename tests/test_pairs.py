@@ -23,10 +23,11 @@ from biotl_core.learning.two_towers import (
 )
 from biotl_core.progress import Control
 from biotl_core.runs.folder import create_run, read_config, read_result
-from biotl_core.runs.pair_run import load_pairs, pair_run
+from biotl_core.runs.pair_run import pair_run
 from biotl_core.runs.screen_run import screen_run
 from biotl_core.runs.screening_requests import TABLE, read_hits
 from biotl_core.runs.status import RunStatus, write_status
+from biotl_core.runs.target_screen import load_pairs
 from biotl_core.screening.examples import EXAMPLE_LIBRARY
 from biotl_core.screening.fingerprints import fingerprints
 from biotl_core.screening.pair_baselines import (

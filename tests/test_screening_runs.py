@@ -11,14 +11,18 @@ import pandas as pd
 import pytest
 
 from biotl_core.cli import main
+from biotl_core.data.dataset import Dataset
 from biotl_core.data.reading import read_file
 from biotl_core.errors import UserError
+from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Control
 from biotl_core.runs.assay_run import assay_run, open_backbone
 from biotl_core.runs.folder import create_run, read_config, read_result, resume_run
 from biotl_core.runs.screen_run import screen_run
 from biotl_core.runs.screening_requests import TABLE, read_atom_weights, read_hits, start_assay, start_screen
 from biotl_core.runs.status import RunStatus, read_status, write_status
+from biotl_core.runs.training_run import train_run
+from biotl_core.runs.tuned_screen import load_training
 from biotl_core.screening.assays import load_assay
 from biotl_core.screening.examples import EXAMPLE_ASSAY, EXAMPLE_LIBRARY
 from biotl_core.screening.intake import guess_assay_reading
@@ -130,14 +134,14 @@ def test_requests_are_checked_before_anything_starts(learned, biotl_home, monkey
     for wrong in ({"top": 0}, {"aim": "nope"}):
         with pytest.raises(UserError):
             start_screen(learned, EXAMPLE_LIBRARY, "library.smi", **wrong)
-    with pytest.raises(UserError, match="not a finished assay"):
+    with pytest.raises(UserError, match="is not a finished assay, pair or training"):
         start_screen(folder, EXAMPLE_LIBRARY, "library.smi")
 
 
 def test_a_killed_screen_goes_on_where_it_was(learned, biotl_home, tmp_path, monkeypatch):
     path = tmp_path / "library.smi"
     lines = EXAMPLE_LIBRARY.read_text().splitlines()
-    path.write_text("\n".join(f"{line.split()[0]} m{i}" for i in range(24) for line in lines) + "\n")
+    path.write_text("\n".join(f"{line.split()[0]} m{i}" for i in range(9) for line in lines) + "\n")
     folder = start_screen(learned, path, path.name, top=20)
     store = biotl_home / "libraries"
     deadline = time.monotonic() + 120
@@ -156,7 +160,7 @@ def test_a_killed_screen_goes_on_where_it_was(learned, biotl_home, tmp_path, mon
     while read_status(folder).is_open and time.monotonic() < deadline:
         time.sleep(0.2)
     assert read_status(folder).state == "finished", read_status(folder).message
-    assert read_result(folder)["n"] == 36_000 and records[0].stat().st_size > n_before
+    assert read_result(folder)["n"] == 13_500 and records[0].stat().st_size > n_before
 
 
 def test_the_verbs_answer(learned, biotl_home, tmp_path, capsys, monkeypatch):
@@ -183,3 +187,30 @@ def test_the_verbs_answer(learned, biotl_home, tmp_path, capsys, monkeypatch):
     assert main(["screen", "nope", str(EXAMPLE_LIBRARY), "-o", str(tmp_path / "x.csv")]) == 2
     assert main(["assay", str(EXAMPLE_ASSAY), "--value", "nope"]) == 2
     assert np.isfinite(answer["half_width"])
+
+
+@pytest.mark.parametrize("is_class", [False, True])
+def test_a_training_on_molecules_ranks_as_well(biotl_home, is_class):
+    smiles = [line.split()[0] for line in EXAMPLE_LIBRARY.read_text().splitlines()[:60]]
+    targets = [str(len(s) > 25) for s in smiles] if is_class else [float(len(s)) for s in smiles]
+    parts = ["train"] * 40 + ["validation"] * 10 + ["test"] * 10
+    table = pd.DataFrame(
+        {"name": [f"m{i}" for i in range(60)], "sequence": smiles, "target": targets, "part": parts}
+    )
+    task, classes = ("classification", ("False", "True")) if is_class else ("regression", ())
+    dataset = Dataset(table, "molecule", task, classes, "lengths.csv", "length")
+    settings = TrainingSettings(epochs=5).to_dict()
+    run = create_run(
+        {"backbone": "biotl-molecule", "settings": settings, "device": "cpu"}, dataset, kind="train"
+    )
+    write_status(run, RunStatus("finished", train_run(run, Control())))
+    path = biotl_home / "library.smi"
+    path.write_text("\n".join([*EXAMPLE_LIBRARY.read_text().splitlines()[:80], "broken( x"]))
+    folder = create_run(screen_request(run, path), kind="screen")
+    screen_run(folder, Control())
+    hits, result = read_hits(folder), read_result(folder)
+    assert len(hits) == 30 and result["n_unreadable"] == 1
+    assert hits["prediction"].is_monotonic_decreasing and hits["is_measured"].any()
+    predicted = load_training(run).scorer().predict(hits["smiles"].tolist()).mean
+    np.testing.assert_allclose(predicted, hits["prediction"], rtol=1e-4)
+    assert hits["low"].isna().all() == is_class

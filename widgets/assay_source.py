@@ -144,6 +144,13 @@ def draw_new_assay(table_id: str) -> str | None:
         else:
             _show_run(run)
     st.caption("It runs in the background: you may close this page and come back.")
+    if table_id != _EXAMPLE:
+        link_page(
+            "data",
+            "Tune a pretrained model to this table instead",
+            ":material/model_training:",
+            table=table_id,
+        )
     return path.as_posix()
 
 

@@ -1,9 +1,6 @@
 """Labelled families as trials: sets of proteins like the genes that alignment leaves alone, whose answer is known."""
 
-<<<<<<< HEAD
-=======
 from pathlib import Path
->>>>>>> genomes
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +9,9 @@ import pandas as pd
 from biotl_core.genomes.alignment import clean, evalues_of, score_pairs
 from biotl_core.genomes.orthologs import SURE_EVALUE
 
-<<<<<<< HEAD
-=======
 RELIABILITY = Path(__file__).parent / "weights" / "reliability.csv"
 """What the transfer tier's probabilities were worth on folds never seen: `low, high, n, said, right`."""
 
->>>>>>> genomes
 
 class Trial(NamedTuple):
     """Two sets of proteins, some of which are related across the sets."""

@@ -8,11 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-<<<<<<< HEAD
-_GAP_OPEN, _GAP_EXTEND = 2.0, 0.2
-=======
 _GAP_OPEN, _GAP_EXTEND = 4.0, 0.4
->>>>>>> genomes
 
 
 class ResidueAlignment(NamedTuple):

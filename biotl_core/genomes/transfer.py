@@ -2,13 +2,8 @@
 
 Only genes without a partner take part, so an embedding never replaces an alignment. Each candidate pair is a mutual
 nearest neighbour in the embedding. A second, independent look confirms it or leaves it a hypothesis: the residues
-<<<<<<< HEAD
-aligned by their vectors, and the gene's place between two neighbours. A logistic model, fitted on families that the head never
-saw, says how probable it is.
-=======
 aligned by their vectors, and the gene's place between two neighbours. A logistic model, fitted on
 families that the head never saw, says how probable it is.
->>>>>>> genomes
 """
 
 import json

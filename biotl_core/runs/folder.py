@@ -63,8 +63,7 @@ KIND_FOLDERS: dict[RunKind, str] = {
     "study": "studies",
 }
 """Where the runs of each kind lie below the home."""
-QUEUED_KINDS = ("train", "fold", "study")
-QUEUED_KINDS = ("train", "genomes")
+QUEUED_KINDS = ("train", "fold", "study", "genomes")
 """Kinds that have a device to themselves; the others are short and start at once."""
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit", "optuna")
 

@@ -1,4 +1,4 @@
-"""The work of a screen run: a library through a finished assay or pair run, to a ranked table."""
+"""The work of a screen run: a library through a finished assay, pair or training run, to a ranked table."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,8 @@ from biotl_core.progress import Control
 from biotl_core.runs.assay_run import open_backbone
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.json_files import write_json_atomically
-from biotl_core.runs.pair_run import TargetScreen, load_pairs
+from biotl_core.runs.target_screen import TargetScreen, load_pairs
+from biotl_core.runs.tuned_screen import TunedScreen, load_training
 from biotl_core.screening.assays import LearnedAssay, load_assay
 from biotl_core.screening.drawing import atom_weights
 from biotl_core.screening.library import open_library
@@ -83,11 +84,15 @@ def screen_run(folder: Path, control: Control) -> str:
     )
 
 
-def _load(run: Path, target: str) -> LearnedAssay | TargetScreen:
-    """What ranks: an assay of one target, or pairs with the sequence of the target protein."""
-    if read_config(run)["kind"] == "assay":
-        return load_assay(run, open_backbone)
-    return load_pairs(run, target)
+def _load(run: Path, target: str) -> LearnedAssay | TargetScreen | TunedScreen:
+    """What ranks: an assay of one target, pairs with the sequence of the target protein, or a training on molecules."""
+    match read_config(run)["kind"]:
+        case "assay":
+            return load_assay(run, open_backbone)
+        case "pairs":
+            return load_pairs(run, target)
+        case _:
+            return load_training(run)
 
 
 def _write_atom_weights(hits: pd.DataFrame, scorer: Scorer, folder: Path, control: Control) -> None:

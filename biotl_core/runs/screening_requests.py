@@ -21,6 +21,8 @@ from biotl_core.screening.pair_splits import PAIR_SPLITS, PairSplit
 from biotl_core.screening.pairs import PairReading
 from biotl_core.screening.ranking import AIMS, Aim
 
+SCREENING_KINDS = ("assay", "pairs", "train")
+"""Runs that can rank a library."""
 TABLE = "table"
 """The copy of her table in the run folder."""
 MOST_HITS = 10_000
@@ -128,7 +130,7 @@ def start_screen(
     """Launch the ranking of a library with a finished assay run; the folder of the run.
 
     Args:
-        run: the assay run, or a run of pairs.
+        run: an assay run, a run of pairs, or a training on molecules.
         target: for pairs, the sequence of the target protein.
         library: the file, read where it lies.
         source: what the user calls it.
@@ -142,8 +144,10 @@ def start_screen(
         UserError: the assay run has not finished, or a choice is out of range.
     """
     kind = read_config(run)["kind"]
-    if kind not in ("assay", "pairs") or read_status(run).state != "finished":
-        raise UserError(f"The run '{run.name}' is not a finished assay or pair run; choose a finished one.")
+    if kind not in SCREENING_KINDS or read_status(run).state != "finished":
+        raise UserError(
+            f"The run '{run.name}' is not a finished assay, pair or training run; choose a finished one."
+        )
     if kind == "pairs" and not target:
         raise UserError(
             "Molecules are ranked against one target protein: give its sequence (--target-protein FASTA)."

@@ -9,9 +9,15 @@ from biotl_core.answers import format_table
 from biotl_core.data.reading import read_file
 from biotl_core.errors import UserError
 from biotl_core.home import home_folder, safe_name
-from biotl_core.runs.folder import find_run, read_result
+from biotl_core.runs.folder import KIND_FOLDERS, find_run, read_result
 from biotl_core.runs.json_files import read_json
-from biotl_core.runs.screening_requests import read_hits, start_assay, start_pairs, start_screen
+from biotl_core.runs.screening_requests import (
+    SCREENING_KINDS,
+    read_hits,
+    start_assay,
+    start_pairs,
+    start_screen,
+)
 from biotl_core.runs.status import read_status
 from biotl_core.screening.assays import say_assay_answer, say_pair_answer
 from biotl_core.screening.choosing import SPLIT_TITLES
@@ -53,7 +59,7 @@ def add_screen(all_verbs: Any) -> None:
     """The options of `screen`."""
     verb = all_verbs.add_parser("screen", help="rank a library of molecules", allow_abbrev=False)
     verb.add_argument(
-        "run", metavar="RUN", help="a finished assay run: its folder, or its name in BioTL's home"
+        "run", metavar="RUN", help="a finished assay, pair or training run: its folder or its name"
     )
     verb.add_argument(
         "library", metavar="LIBRARY", help="SMILES file, CSV, TSV, SDF or Parquet of any length"
@@ -200,12 +206,12 @@ def _said(value: Any) -> Any:
 
 
 def _named_assay(text: str) -> Path:
-    """An assay or pair run by its folder, or by its name in BioTL's home."""
+    """A run that can rank, by its folder or by its name in BioTL's home; assays go before pairs and trainings."""
     folder = Path(text)
     if folder.is_dir():
         return folder.resolve()
-    kind = "pairs" if (home_folder() / "pairs" / safe_name(text)).is_dir() else "assay"
-    return find_run(text, kind)
+    places = {kind: home_folder() / KIND_FOLDERS[kind] / safe_name(text) for kind in SCREENING_KINDS}
+    return find_run(text, next((kind for kind, place in places.items() if place.is_dir()), "assay"))
 
 
 def _sequence_of(path: str | None) -> str:

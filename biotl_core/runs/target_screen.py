@@ -1,0 +1,133 @@
+"""A finished run of pairs and one target protein, ready to rank a library."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from biotl_core.errors import UserError
+from biotl_core.learning.two_towers import (
+    TwoTowers,
+    encode,
+    product,
+)
+from biotl_core.runs.pair_learning import molecule_side, protein_side
+from biotl_core.runs.pair_run import load_description
+from biotl_core.screening.fingerprints import Bits, fingerprints, tanimoto
+from biotl_core.screening.models import Predicted
+from biotl_core.screening.pair_baselines import (
+    Neighbours,
+    PairData,
+)
+from biotl_core.screening.proteins import ProteinDescription, similarity
+from biotl_core.screening.ranking import LibraryTower, ScoreBlock, Scorer, Training
+
+
+class TargetScreen(NamedTuple):
+    """A pair run and one target protein."""
+
+    folder: Path
+    sequence: str
+    result: dict[str, Any]
+    table: pd.DataFrame
+    """The measured pairs."""
+    smiles: list[str]
+    """The molecules of the pairs."""
+    proteins: pd.DataFrame
+    """`sequence, name`."""
+    model: TwoTowers
+    description: ProteinDescription
+
+    @property
+    def own_protein(self) -> int | None:
+        """The place of the target protein among those of the pairs; None for a new one."""
+        same = np.flatnonzero((self.proteins["sequence"] == self.sequence).to_numpy())
+        return int(same[0]) if len(same) else None
+
+    def scorer(self) -> Scorer:
+        """The chosen method as a library meets it."""
+        key = hashlib.sha256((self.folder / "model" / "towers.safetensors").read_bytes()).hexdigest()[:16]
+        target = hashlib.sha256(f"{self.sequence} {self.result['chosen']}".encode()).hexdigest()[:8]
+        vector = self._target_vector()
+        tower = LibraryTower(
+            key, vector.shape[1], self._encode, lambda vectors: product(self.model, vectors, vector)[:, 0]
+        )
+        score = self._score(tower)
+
+        def predict(smiles: list[str]) -> Predicted:
+            return Predicted(score(fingerprints(smiles), []).astype(np.float64), np.ones(len(smiles)))
+
+        only_towers = self.result["chosen"] == "towers"
+        return Scorer(
+            f"{key}-{target}",
+            score,
+            False,
+            predict,
+            float(self.result["half_width"]),
+            tower if only_towers else None,
+        )
+
+    def _target_vector(self) -> np.ndarray:
+        """The target protein through its tower, with its own vector where training has seen it: `(1, width + 1)`."""
+        own, side = self.own_protein, protein_side(self.description, [self.sequence])
+        vector = encode(self.model, "protein", side)
+        if own is not None and len(self.model.own_protein):
+            vector = vector + self.model.own_protein[own : own + 1].detach().numpy()
+        return vector
+
+    def _encode(self, bits: Bits) -> np.ndarray:
+        return encode(self.model, "molecule", molecule_side(bits))
+
+    def _score(self, tower: LibraryTower) -> ScoreBlock:
+        """Fingerprints to predictions by the chosen method."""
+        chosen = self.result["chosen"]
+        if chosen == "towers":
+            return lambda bits, smiles: tower.product(tower.encode(bits))
+        known = PairData(*(self.table[c].to_numpy() for c in ("molecule", "protein", "value")))
+        known = known.take(np.flatnonzero((self.table["side"] == 0) & (self.table["part"] != "test")))
+        powers = tuple(self.result["powers"])
+        training = fingerprints(self.smiles).matrix()
+        to_proteins = similarity([self.sequence], self.proteins["sequence"].tolist())
+        neighbours = Neighbours(known, np.zeros((0, len(self.smiles)), np.float32), to_proteins, powers)
+
+        def score(bits: Bits, smiles: list[str]) -> np.ndarray:
+            likeness = tanimoto(bits.matrix(), training)
+            voted = neighbours.against(likeness, to_proteins)[:, 0]
+            return voted if chosen == "neighbours" else (voted + tower.product(tower.encode(bits))) / 2
+
+        return score
+
+    def training(self) -> Training:
+        """Molecules measured on this target protein; those measured on any, where it is new."""
+        own = self.own_protein
+        rows = self.table if own is None else self.table[self.table["protein"] == own]
+        values = rows.groupby("molecule")["value"].mean()
+        smiles = [self.smiles[i] for i in values.index]
+        names = [f"molecule {i + 1}" for i in values.index]
+        return Training(names, smiles, values.to_numpy(np.float64), fingerprints(smiles).matrix())
+
+
+def load_pairs(folder: Path, sequence: str) -> TargetScreen:
+    """A finished pair run, ready to rank molecules against one target protein.
+
+    Args:
+        folder: of the run.
+        sequence: of the target protein, seen in training or not.
+
+    Raises:
+        UserError: the folder lacks the files.
+    """
+    try:
+        result = json.loads((folder / "result.json").read_text())
+        table, molecules, proteins = (
+            pd.read_parquet(folder / f"{name}.parquet") for name in ("pairs", "molecules", "proteins")
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(f"The run '{folder.name}' has learned no pairs. Choose a finished run.") from error
+    model, description = TwoTowers.load(folder / "model"), load_description(folder / "model")
+    return TargetScreen(
+        folder, sequence, result, table, molecules["smiles"].tolist(), proteins, model, description
+    )
