@@ -167,7 +167,7 @@ def print_gap(options: argparse.Namespace) -> None:
         how = f"{one.apart.kind}" + (f" {one.apart.identity:.0%}" if one.apart.kind == "similarity" else "")
         print(
             f"{name:<26}{metric:<10}{random:>8.3f}{apart:>8.3f}{random - apart:>8.3f}{random_covered:>9.3f}"
-            f"{apart_covered:>8.3f}  {how}, {highest:.0%}",
+            f"{apart_covered:>8.3f}  {how}, {highest:.1%}",
             flush=True,
         )
 

@@ -12,7 +12,7 @@ from biotl_core.data.splitting import SplitSettings, split
 from biotl_core.data.variants import find_variants
 
 pytestmark = pytest.mark.data
-N_ROWS, N_ASKED, N_CANDIDATES = 800, 12, 15
+N_ROWS, N_ASKED, N_CANDIDATES = 500, 10, 12
 
 
 def load(file: Path) -> Dataset:

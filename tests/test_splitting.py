@@ -414,6 +414,23 @@ def test_mmseqs_finds_families_and_the_sentence_names_it():
 
 
 @needs_mmseqs
+def test_mmseqs_finds_families_of_dna():
+    rng = np.random.default_rng(0)
+    sequences, family = [], np.repeat(np.arange(8), 3)
+    for _ in range(8):
+        founder = rng.choice(list("ACGT"), 200)
+        for _ in range(3):
+            child = founder.copy()
+            child[rng.choice(200, 10, replace=False)] = rng.choice(list("ACGT"), 10)
+            sequences.append("".join(child))
+    found = find_clusters(sequences, "dna", 0.8, program=find_mmseqs())
+    assert "MMseqs2" in found.method
+    assert found.groups.tolist() == family.tolist()
+    short = [one[:40] for one in sequences]
+    assert "shared words" in find_clusters(short, "dna", 0.8, program=find_mmseqs()).method
+
+
+@needs_mmseqs
 def test_mmseqs_asks_for_coverage():
     rng = np.random.default_rng(0)
     whole = [_random_protein(rng, 200).tobytes().decode() for _ in range(6)]
