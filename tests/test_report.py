@@ -149,3 +149,18 @@ def test_the_model_carries_its_card(biotl_home):
         "## How to load it",
     ):
         assert text in card
+
+
+def test_many_points_are_drawn_so_that_they_print():
+    import numpy as np
+
+    from biotl_core.plots import plot_predicted_against_true
+    from biotl_core.plots.standalone import drawn, printable
+
+    values = np.random.default_rng(0).normal(size=3000)
+    figure = plot_predicted_against_true(values, values, [str(i) for i in range(3000)], "x")
+    assert "scattergl" in {trace.type for trace in figure.data}
+    copies = [printable(trace) for trace in figure.data]
+    assert {trace.type for trace in copies} == {"scatter"}
+    assert all((a.x == b.x).all() for a, b in zip(copies, figure.data, strict=True) if len(a.x) == 3000)
+    assert "&lt;b&gt;" in drawn(figure, "one", "A <b>caption</b>")

@@ -68,7 +68,7 @@ def test_candidates_leave_out_what_is_measured():
         "K2R": "MR",
     }
     promise = np.arange(4.0)  # M1K, M1R, K2M, K2R
-    assert double_mutants("MK", "MKR", [], promise, most=3)["sequence"].tolist() == ["RM", "RR"]
+    assert double_mutants("MK", "MKR", [], promise, most=3)["sequence"].tolist() == ["RR", "RM"]
     both = double_mutants("MK", "MKR", ["KM"], promise)
     assert sorted(both["sequence"]) == ["KR", "RM", "RR"]
     table = pd.DataFrame({"name": ["a", "b", "c"], "sequence": ["MK", "MK", "MR"]})
@@ -189,3 +189,37 @@ def test_what_was_never_predicted_is_told_but_can_be_added(run):
         review_of(run, new)
     folder, _ = create_next_round(run, new, "x.csv")
     assert not (folder / "review.json").exists() and len(Dataset.load(folder).table) == 63
+
+
+def test_molecules_are_chosen_from_a_list(run):
+    smiles = [f"{'C' * i}{group}" for i in range(1, 9) for group in ("O", "N", "Cl", "C(=O)O", "c1ccccc1")]
+    table = pd.DataFrame(
+        {"name": smiles, "sequence": smiles, "target": [float(len(s)) for s in smiles], "part": "train"}
+    )
+    Dataset(table.head(30), "molecule", "regression", (), "m.csv", "size").save(run)
+    config = (run / "config.json").read_text().replace("biotl-protein", "biotl-molecule")
+    (run / "config.json").write_text(config.replace('"protein"', '"molecule"'))
+    new = check_new_sequences(read_pasted_sequences("\n".join(["smiles", *smiles])), "molecule")
+    plan = done(start_plan(run, PlanRequest("list", n=4, aim="expected_value", diversity=0.0), new, "list"))
+    assert len(plan.ranked) == 10 and plan.result["parent"] is None
+    assert plan.chosen["expected"].is_monotonic_decreasing
+    assert plan.chosen["sequence"].str.len().mean() > plan.ranked["sequence"].str.len().mean()
+    with pytest.raises(UserError, match="Molecules have no mutants"):
+        start_plan(run, PlanRequest("singles"))
+
+
+def test_a_wanted_class_is_looked_for(run):
+    dataset = make_variants()
+    classes = np.where(dataset.table["target"] > dataset.table["target"].median(), "works", "fails")
+    kept = replace(
+        dataset,
+        table=dataset.table.assign(target=classes),
+        task_name="classification",
+        classes=("fails", "works"),
+    )
+    kept.save(run)
+    config = (run / "config.json").read_text().replace('"task": "regression"', '"task": "classification"')
+    (run / "config.json").write_text(config.replace('"classes": []', '"classes": ["fails", "works"]'))
+    plan = done(start_plan(run, PlanRequest(n=5)))
+    assert plan.config["request"]["outcome"] == "works"
+    assert plan.chosen["expected"].mean() > classes.tolist().count("works") / len(classes)

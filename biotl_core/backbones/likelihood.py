@@ -37,7 +37,7 @@ from biotl_core.progress import Control
 
 Marginals = Literal["masked", "wild_type"]
 ZeroShotMethod = Literal["auto", "masked", "wild_type", "pseudo_likelihood", "single_pass"]
-_LANGUAGE_HEADS = ("lm_head", "cls", "head")
+_LANGUAGE_HEADS = ("lm_head", "cls")
 _STAGE = "Asking the backbone about each position"
 
 
@@ -140,11 +140,7 @@ def _load(architecture, folder: Path, config, attention: str, random_weights: bo
 def _language_head(model: nn.Module, name: str) -> nn.Module:
     for attribute in _LANGUAGE_HEADS:
         if attribute in dict(model.named_children()):
-            head = getattr(model, attribute)
-            decoder = dict(model.named_children()).get(
-                "decoder"
-            )  # ModernBERT keeps its last layer beside the head
-            return head if decoder is None else nn.Sequential(head, decoder)
+            return getattr(model, attribute)
     raise UserError(
         f"The backbone '{name}' names hidden letters in a way BioTL does not know. Choose another one."
     )

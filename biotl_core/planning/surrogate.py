@@ -141,14 +141,18 @@ class Surrogate:
 
     def whitened(self, rows: np.ndarray) -> np.ndarray:
         """What ties rows to the measurements: columns `w` `(m, n)`; the posterior covariance is prior - w' w."""
+        return self._whiten(self.covariance(self.measured, rows))
+
+    def _whiten(self, shared: np.ndarray) -> np.ndarray:
         from scipy.linalg import solve_triangular
 
-        return solve_triangular(self._factor[0], self.covariance(self.measured, rows), lower=True)
+        return solve_triangular(self._factor[0], shared, lower=True)
 
     def guess(self, rows: np.ndarray) -> Guess:
         """Posterior mean and spread of rows (Rasmussen and Williams, eq. 2.25 and 2.26)."""
-        mean = self.covariance(rows, self.measured) @ self._solved
-        left = self.prior_variance(rows) - (self.whitened(rows) ** 2).sum(axis=0)
+        shared = self.covariance(self.measured, rows)
+        mean = self._solved @ shared
+        left = self.prior_variance(rows) - (self._whiten(shared) ** 2).sum(axis=0)
         return Guess(mean * self._scale + self._centre, np.sqrt(np.maximum(left, 1e-9)) * self._scale)
 
     def leave_one_out(self) -> LeftOut:

@@ -3,6 +3,7 @@
 import html
 
 import plotly.graph_objects as go
+from plotly.basedatatypes import BaseTraceType
 
 _TEXT, _GRID = "#33403D", "#E2E8E6"
 
@@ -22,7 +23,7 @@ def drawn(figure: go.Figure, name: str, caption: str) -> str:
         name: identifier of its element, unique on the page.
         caption: a sentence below it.
     """
-    copy = go.Figure(figure)
+    copy = go.Figure([printable(trace) for trace in figure.data], figure.layout)
     copy.update_layout(font_color=_TEXT, paper_bgcolor="white", plot_bgcolor="white")
     copy.update_xaxes(gridcolor=_GRID, linecolor=_GRID)
     copy.update_yaxes(gridcolor=_GRID, linecolor=_GRID)
@@ -32,3 +33,10 @@ def drawn(figure: go.Figure, name: str, caption: str) -> str:
         config={"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
     )  # fmt: skip
     return f"<figure>{block}<figcaption>{html.escape(caption)}</figcaption></figure>"
+
+
+def printable(trace: BaseTraceType) -> BaseTraceType:
+    """Points as lines of the page and not of the graphics card, whose picture is gone when the page is printed."""
+    if trace.type != "scattergl":
+        return trace
+    return go.Scatter({key: value for key, value in trace.to_plotly_json().items() if key != "type"})

@@ -38,7 +38,7 @@ def _data(record: Record) -> _Answers:
     redundancy = record.split_sentence + (f" {leak['sentence']}" if leak.get("sentence") else "")
     classes = f" Classes: {', '.join(result['classes'])}." if result.get("classes") else ""
     return {
-        ("Data", "Provenance"): f"{record.config.get('source') or 'not told'}; {n:,} {record.things}; target "
+        ("Data", "Provenance"): f"{record.config.get('source') or 'not told'}; {n:,} {record.things}; measured: "
         f"{record.target_name}.{classes} Where the measurements come from: to be filled in by the authors.",
         ("Data", "Dataset splits"): f"{record.counts_text}.",
         ("Data", "Redundancy between data splits"): redundancy,

@@ -32,7 +32,7 @@ class PlanRequest:
     """How many to choose."""
     aim: Aim = "upper_bound"
     maximise: bool = True
-    boldness: float = 0.5
+    boldness: float = 1.0
     """How many standard deviations count as possible, for the aim "upper_bound"."""
     diversity: float = 0.25
     outcome: str | None = None
