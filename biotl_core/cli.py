@@ -18,6 +18,7 @@ from biotl_core.progress import Stopped
 from biotl_core.verbs import workflow
 from biotl_core.verbs.answering import add_json
 from biotl_core.verbs.folding import add_fold
+from biotl_core.verbs.structures import add_structures
 
 USER_ERROR, STOPPED = 2, 3
 _MODALITIES = ("protein", "dna", "molecule")
@@ -53,7 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m biotl_core", description="Transfer learning for biologists.", allow_abbrev=False
     )
     all_verbs = parser.add_subparsers(metavar="VERB", required=True, dest="verb")
-    for add in (_add_backbones, _add_check, _add_train, _add_predict, _add_embed, add_fold):
+    for add in (_add_backbones, _add_check, _add_train, _add_predict, _add_embed, add_fold, add_structures):
         add(all_verbs)
     return parser
 

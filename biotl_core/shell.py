@@ -14,6 +14,8 @@ POSITIONAL = {
     "predict": ("run", "data"),
     "embed": ("data",),
     "fold": ("data",),
+    "compare-structures": ("reference", "models"),
+    "label": ("data",),
 }
 """What each verb takes without an option's name, in this order."""
 
@@ -33,7 +35,9 @@ def shell_command(verb: str, options: Mapping[str, Any]) -> str:
     if verb not in POSITIONAL:
         raise UserError(f"There is no verb '{verb}'; there are {', '.join(POSITIONAL)}.")
     words = ["python", "-m", "biotl_core", verb]
-    words += [str(options[name]) for name in POSITIONAL[verb]]
+    for name in POSITIONAL[verb]:
+        given = options[name]
+        words += [str(one) for one in given] if isinstance(given, list) else [str(given)]
     for name, value in options.items():
         if name not in POSITIONAL[verb] and not _is_left_out(name, value):
             words += _option_words(name, value)
