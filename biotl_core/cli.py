@@ -20,6 +20,8 @@ from biotl_core.progress import Stopped
 from biotl_core.screening.pair_splits import PAIR_SPLITS
 from biotl_core.verbs import folding, genomes, reporting, rounds, scanning, screening, study, workflow
 from biotl_core.verbs.answering import add_json
+from biotl_core.verbs.folding import add_fold
+from biotl_core.verbs.structures import add_structures
 
 USER_ERROR, STOPPED = 2, 3
 _MODALITIES = ("protein", "dna", "molecule")
@@ -70,6 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
         study.add_study,
         reporting.add_report,
     ):
+    for add in (_add_backbones, _add_check, _add_train, _add_predict, _add_embed, add_fold, add_structures):
         add(all_verbs)
     return parser
 

@@ -1,7 +1,10 @@
 """The template engine: itself as template, relatives, strangers, and what it says of itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from biotite.structure import concatenate
 
 from biotl_core.errors import UserError
 from biotl_core.structures.alignment import align_scores, align_sequences, align_structures
@@ -36,6 +39,19 @@ def test_a_model_on_itself_is_itself_with_its_side_chains(bundle):
     assert model.confidence.mean() > 85
     assert len(model.atoms) == len(bundle.atoms)
     assert model.settings["template"] == bundle.name and model.confidence_kind == "expected lDDT"
+
+
+@pytest.mark.parametrize(("name", "is_copied"), [("SER", True), ("SEP", False)])
+def test_side_chains_of_modified_residues_are_not_copied(bundle, name, is_copied):
+    serine = bundle.sequence.index("S", 1)
+    atoms = bundle.atoms.copy()
+    atoms.res_name[atoms.res_id == serine + 1] = name
+    beta = atoms[(atoms.res_id == serine + 1) & (atoms.atom_name == "CB")]
+    beta.atom_name[:], beta.element[:] = "OG", "O"
+    beta.coord = beta.coord + 1.0
+    template = replace(bundle, atoms=concatenate([atoms, beta]))
+    model = predict_structure(bundle.sequence, "template", [template])
+    assert (model.atoms.atom_name == "OG").any() == is_copied
 
 
 def test_an_insertion_is_built_and_less_sure(bundle):

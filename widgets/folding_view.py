@@ -124,7 +124,6 @@ def _draw_models(folder: Path, models: pd.DataFrame) -> None:
         st.button(
             f"Look at {row['name']}",
             icon=":material/visibility:",
-            type="primary",
             on_click=open_model,
             args=(folder.name, row["folder"]),
         )

@@ -11,6 +11,7 @@ from biotl_core.evaluation.metrics import METRICS
 from biotl_core.plots import plot_history
 from biotl_core.runs.folder import (
     QUEUED_KINDS,
+    devices_of,
     list_runs,
     read_config,
     read_history,
@@ -81,7 +82,8 @@ def count_ahead(folder: Path, status: RunStatus) -> int:
     device, queued_at = read_config(folder)["device"], status.queued_at or 0.0
     others = [run for kind in QUEUED_KINDS for run in list_runs(kind) if run.status.is_open]
     earlier = [run for run in others if run.folder != folder and (run.status.queued_at or 0.0) < queued_at]
-    return sum(read_config(run.folder)["device"] == device for run in earlier)
+    configs = [read_config(run.folder) for run in earlier]
+    return sum(config["device"] == device and bool(devices_of(config)) for config in configs)
 
 
 def say_ordinal(n: int) -> str:

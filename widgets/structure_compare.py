@@ -11,6 +11,7 @@ from biotl_core.home import safe_name
 from biotl_core.plots.structures import plot_deviations
 from biotl_core.runs.folder import list_runs
 from biotl_core.runs.foldings import read_foldings, read_model
+from biotl_core.shell import shell_command
 from biotl_core.structures.chains import ProteinChain
 from biotl_core.structures.colours import SCHEMES, by_values
 from biotl_core.structures.comparison import (
@@ -26,7 +27,7 @@ from biotl_core.structures.scene import scene
 from biotl_core.structures.structure import Structure, read_structure
 from biotl_core.structures.values import ResidueValues
 from biotl_core.wording import plain, say_number
-from widgets.answers import download_table, draw_answer
+from widgets.answers import download_table, draw_answer, draw_shell_command
 from widgets.folding_form import read_relatives
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
@@ -54,6 +55,8 @@ def draw_comparison_task() -> None:
         _draw_answer(reference, compared)
         _draw_views(reference, compared)
         _draw_residues(reference, compared)
+        named = {"reference": f"{reference.name}.pdb", "models": [f"{one.name}.pdb" for one in compared]}
+        draw_shell_command(shell_command("compare-structures", {**named, "output": "comparison.csv"}))
     except UserError as error:
         draw_error(error)
 

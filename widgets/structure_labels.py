@@ -8,9 +8,10 @@ import streamlit as st
 from biotl_core.data.saved_datasets import CHANGE_COLUMNS, list_datasets, save_dataset
 from biotl_core.errors import UserError
 from biotl_core.home import safe_name
+from biotl_core.shell import shell_command
 from biotl_core.structures.labels import LABELS, Labelled, make_dataset
 from biotl_core.wording import plain_sentence, say_count
-from widgets.answers import draw_answer
+from widgets.answers import draw_answer, draw_shell_command
 from widgets.folding_form import draw_relatives, read_relatives
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
@@ -45,6 +46,8 @@ def draw_labels_task() -> None:
         draw_error(error)
         return
     _draw_dataset(files, label, labelled)
+    folder = choices(_STORE).get("folder") or "FOLDER_OF_STRUCTURES"
+    draw_shell_command(shell_command("label", {"data": folder, "what": label, "output": "labels.csv"}))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the labels from the structures")

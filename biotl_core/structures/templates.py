@@ -20,6 +20,7 @@ from biotl_core.structures.alignment import (
 from biotl_core.structures.chains import CA, ProteinChain
 from biotl_core.structures.engines import FoldSettings, Predict
 from biotl_core.structures.gaps import close_gaps
+from biotl_core.structures.letters import STANDARD
 from biotl_core.structures.measures import local_lddt
 from biotl_core.structures.rebuilding import ideal_cb, rebuild_backbone
 from biotl_core.structures.results import StructureResult, as_atoms, check_sequence
@@ -202,7 +203,8 @@ def _with_side_chains(atoms, sequence, template, pairs, is_moved, confidence):
         if sequence[q] == template.sequence[t] and not is_moved[q]
     }
     side = template.atoms[~np.isin(template.atoms.atom_name, ("N", "CA", "C", "O", "CB", "OXT"))]
-    side = side[np.isin(side.res_id - 1, list(same))]
+    # Of a modified residue (phosphoserine) more is there than its parent has; selenomethionine differs in one atom.
+    side = side[np.isin(side.res_id - 1, list(same)) & np.isin(side.res_name, (*STANDARD, "MSE"))]
     if len(side) == 0:
         return atoms
     copied = _blank_atoms(len(side))
