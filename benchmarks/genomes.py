@@ -176,7 +176,6 @@ def judge(pair: Pair, truth: set[tuple[int, int]], tiers: tuple[str, ...]) -> tu
 
 
 def run_symbols(data: Path) -> None:
-    from biotl_core.genomes.pair import PairSettings
     from biotl_core.genomes.transfer import load_searcher, rescue_pair
 
     print_row("pair", "symbols", "tiers", "recall", "precision", "judged", "CPU s")
@@ -188,7 +187,7 @@ def run_symbols(data: Path) -> None:
         started = time.process_time()
         pair = compare_pair(first, second)
         classical = time.process_time() - started
-        after = rescue_pair(searcher, first, second, pair, PairSettings())
+        after = rescue_pair(searcher, first, second, pair)
         total = time.process_time() - started
         name = " x ".join(name.split("_NC_")[0] for name in names)
         for title, chosen in (("best both ways", tiers[:1]), ("by alignment", tiers[:3])):

@@ -11,7 +11,7 @@ from biotl_core.genomes.families import deal_trial, split_folds, without_aligned
 from biotl_core.genomes.function_transfer import count_reliability, transfer_functions
 from biotl_core.genomes.homology_head import HeadSettings, HomologyHead, protein_features, train_head
 from biotl_core.genomes.neighbours import centred_unit_rows, csls_table, mutual_neighbours
-from biotl_core.genomes.pair import PairSettings, compare_pair
+from biotl_core.genomes.pair import compare_pair
 from biotl_core.genomes.residue_alignment import align_residues, local_score
 from biotl_core.genomes.simulation import evolve_protein
 from biotl_core.genomes.transfer import EVIDENCE, Calibration, load_searcher, rescue_pair
@@ -136,13 +136,15 @@ def test_trials_hold_only_what_alignment_leaves_alone():
 def rescued():
     first, second = (one.genome for one in simulated_pair(1.5, n_gains=8))
     pair = compare_pair(first, second)
-    return first, second, pair, rescue_pair(load_searcher(), first, second, pair, PairSettings())
+    return first, second, pair, rescue_pair(load_searcher(), first, second, pair)
 
 
 def test_an_embedding_never_overrides_an_alignment(rescued):
     _, _, before, after = rescued
     kept = after.orthologs.iloc[: len(before.orthologs)]
-    pd.testing.assert_frame_equal(kept.drop(columns="block"), before.orthologs.drop(columns="block"))
+    pd.testing.assert_frame_equal(kept, before.orthologs)
+    assert after.rearrangements == before.rearrangements
+    assert after.blocks.equals(before.blocks)
     added = after.orthologs.iloc[len(before.orthologs) :]
     assert len(added)
     assert set(added["tier"]) <= {"embedding, confirmed", "embedding only"}

@@ -40,7 +40,7 @@ class Comparison:
 class Rescue(NamedTuple):
     """The search by embedding, as the worker hands it down: what it does, and a name for its weights."""
 
-    find: Callable[[Genome, Genome, Pair, PairSettings, Control], Pair]
+    find: Callable[[Genome, Genome, Pair, Control], Pair]
     version: str
 
 
@@ -91,7 +91,7 @@ def rescue_pairs(
         folder = cached_folder(genomes[a], genomes[b], settings, rescue.version)
         found = read_cached(folder)
         if found is None:
-            found = rescue.find(genomes[a], genomes[b], pair, settings, _within(control, len(pairs)))
+            found = rescue.find(genomes[a], genomes[b], pair, _within(control, len(pairs)))
             save_pair(found, folder)
         done[a, b] = found
     return done

@@ -252,15 +252,14 @@ def gaps_of(ranks: np.ndarray, pairs: np.ndarray, blocks: np.ndarray, side: int,
     return numbers[ranks]
 
 
-def with_orthologs(
-    pair: Pair, first: Genome, second: Genome, more: pd.DataFrame, settings: PairSettings
-) -> Pair:
-    """The pair with further orthologs (of the embedding's tiers); their blocks and counts made anew."""
-    orthologs = pd.concat([pair.orthologs.drop(columns="block"), more], ignore_index=True)
-    arranged = _arranged(first, second, orthologs, settings)
-    return replace(
-        pair, orthologs=arranged.orthologs, blocks=arranged.blocks, rearrangements=arranged.rearrangements
-    )
+def with_orthologs(pair: Pair, more: pd.DataFrame) -> Pair:
+    """The pair with further orthologs, of the embedding's tiers; blocks and counts stay those of the alignments.
+
+    Args:
+        pair: from `compare_pair`.
+        more: columns as `Pair.orthologs`, with the block of those that lie within one.
+    """
+    return replace(pair, orthologs=pd.concat([pair.orthologs, more], ignore_index=True))
 
 
 def _arranged(first: Genome, second: Genome, orthologs: pd.DataFrame, settings: PairSettings) -> Pair:

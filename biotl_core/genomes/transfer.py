@@ -19,11 +19,10 @@ from biotl_core.backbones.catalogue import find_backbone, locate_backbone
 from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, embed, open_store
 from biotl_core.backbones.encoder import Encoder, load_encoder
 from biotl_core.genomes.alignment import align, bits_of, clean
-from biotl_core.genomes.gene_order import find_blocks, gene_places
 from biotl_core.genomes.genome import Genome
 from biotl_core.genomes.homology_head import HomologyHead, protein_features
 from biotl_core.genomes.neighbours import centred_unit_rows, mutual_neighbours
-from biotl_core.genomes.pair import Pair, PairSettings, gaps_of, with_orthologs
+from biotl_core.genomes.pair import Pair, gaps_of, with_orthologs
 from biotl_core.genomes.residue_alignment import align_residues
 from biotl_core.progress import Control
 
@@ -35,8 +34,10 @@ EVIDENCE = ("csls", "cosine", "margin", "residue_excess", "bits", "length_ratio"
 """What the probability is told from, a column each."""
 LEAST_PROBABILITY = 0.05
 """Less probable candidates are not shown at all."""
-CONFIRMING_EXCESS = 0.25
+CONFIRMING_EXCESS = 0.5
 """How much better than with one protein reversed a residue-level alignment has to be to confirm a pair."""
+LEAST_IN_PLACE = 0.2
+"""A pair between the same two neighbours is confirmed from this probability on: strangers settle there too."""
 _LENGTH_RATIO = 2.0
 
 
@@ -142,7 +143,6 @@ def rescue_pair(
     first: Genome,
     second: Genome,
     pair: Pair,
-    settings: PairSettings,
     control: Control | None = None,
 ) -> Pair:
     """The pair with relatives of its genes that stood alone, each with its tier and probability."""
@@ -157,8 +157,9 @@ def rescue_pair(
         return pair
     ranks = np.stack([alone_a[found["row"]], alone_b[found["column"]]], axis=1)
     probability = searcher.calibration.probability(found)
-    is_in_place = _lie_in_one_gap(ranks, first, second, orthologs, settings)
-    is_confirmed = is_in_place | (found["residue_excess"].to_numpy() >= CONFIRMING_EXCESS)
+    block = _block_around(ranks, first, second, orthologs)
+    is_alike = (found["residue_excess"].to_numpy() >= CONFIRMING_EXCESS) & (probability >= 0.5)
+    is_confirmed = is_alike | ((block >= 0) & (probability >= LEAST_IN_PLACE))
     table = pd.DataFrame(
         {
             "rank_a": ranks[:, 0],
@@ -170,17 +171,16 @@ def rescue_pair(
             "coverage_b": found["coverage_b"],
             "tier": np.where(is_confirmed, "embedding, confirmed", "embedding only"),
             "probability": probability,
+            "block": block,
         }
     )
-    return with_orthologs(pair, first, second, table[probability >= LEAST_PROBABILITY], settings)
+    return with_orthologs(pair, table[probability >= LEAST_PROBABILITY])
 
 
-def _lie_in_one_gap(
-    ranks: np.ndarray, first: Genome, second: Genome, orthologs: pd.DataFrame, settings: PairSettings
-) -> np.ndarray:
-    """Whether both genes of each candidate lie between the same two neighbours of a block, bool `(n,)`."""
-    pairs = orthologs[["rank_a", "rank_b"]].to_numpy(np.int64)
-    blocks = find_blocks(pairs, gene_places(first), gene_places(second), settings.max_gap, settings.min_pairs)
+def _block_around(ranks: np.ndarray, first: Genome, second: Genome, orthologs: pd.DataFrame) -> np.ndarray:
+    """The block of the two neighbours that both genes of a candidate lie between, -1 for none, int64 `(n,)`."""
+    pairs, blocks = orthologs[["rank_a", "rank_b"]].to_numpy(np.int64), orthologs["block"].to_numpy(np.int64)
     gaps_a = gaps_of(ranks[:, 0], pairs, blocks, 0, len(first.coding))
     gaps_b = gaps_of(ranks[:, 1], pairs, blocks, 1, len(second.coding))
-    return (gaps_a >= 0) & (gaps_a == gaps_b)
+    together = (gaps_a >= 0) & (gaps_a == gaps_b)
+    return np.where(together, blocks[gaps_a.clip(min=0) // max(len(pairs), 1)], -1)
