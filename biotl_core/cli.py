@@ -18,10 +18,18 @@ from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
 from biotl_core.screening.pair_splits import PAIR_SPLITS
-from biotl_core.verbs import folding, genomes, reporting, rounds, scanning, screening, study, workflow
+from biotl_core.verbs import (
+    folding,
+    genomes,
+    reporting,
+    rounds,
+    scanning,
+    screening,
+    structures,
+    study,
+    workflow,
+)
 from biotl_core.verbs.answering import add_json
-from biotl_core.verbs.folding import add_fold
-from biotl_core.verbs.structures import add_structures
 
 USER_ERROR, STOPPED = 2, 3
 _MODALITIES = ("protein", "dna", "molecule")
@@ -61,18 +69,18 @@ def make_parser() -> argparse.ArgumentParser:
         _add_check,
         _add_train,
         _add_predict,
-        _add_embed,
+        study.add_study,
+        reporting.add_report,
         scanning.add_scan,
-        genomes.add_compare_genomes,
-        screening.add_assay,
-        screening.add_screen,
         rounds.add_next,
         rounds.add_add_round,
         folding.add_fold,
-        study.add_study,
-        reporting.add_report,
+        structures.add_structures,
+        genomes.add_compare_genomes,
+        screening.add_assay,
+        screening.add_screen,
+        _add_embed,
     ):
-    for add in (_add_backbones, _add_check, _add_train, _add_predict, _add_embed, add_fold, add_structures):
         add(all_verbs)
     return parser
 
