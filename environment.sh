@@ -9,5 +9,7 @@ if ! cmp -s requirements.txt .venv/requirements.txt; then
     echo "Setting up BioTL in .venv; this takes a few minutes the first time."
     "$python" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-compiled.txt ||
+        echo "No C compiler here, so DNA of genomes is not aligned; everything else works." >&2
     cp requirements.txt .venv/requirements.txt
 fi

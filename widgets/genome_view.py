@@ -17,6 +17,7 @@ from biotl_core.genomes.comparison import (
     gene_names,
     load_comparison,
 )
+from biotl_core.genomes.dna import SEGMENTS_ABSENT, can_find_segments
 from biotl_core.genomes.dna_tasks import DNA_TASKS, make_table, possible_tasks
 from biotl_core.genomes.exports import block_table, genome_gff, group_table, ortholog_table
 from biotl_core.genomes.families import RELIABILITY
@@ -149,7 +150,9 @@ def _draw_order(comparison: Comparison, a: int, b: int, store: str) -> None:
         "**Ribbons**: blocks of gene order, turned ones in orange.",
         **kept(store, "view", views[0], views),
     )  # fmt: skip
-    if view == "DNA":
+    if view == "DNA" and not can_find_segments():
+        st.markdown(f":material/info: {SEGMENTS_ABSENT}")
+    elif view == "DNA":
         figure = plot_segments(first, second, pair)
         st.plotly_chart(figure, key="dna", config=SVG)
     elif view == "Ribbons":
@@ -319,6 +322,8 @@ def _draw_unique(comparison: Comparison, a: int, b: int, store: str) -> None:
         f"**{len(table):,} genes** of {plain(names[side])} have no partner in {plain(names[1 - side])}; "
         f"for **{n_doubtful:,}** of them something speaks against their being unique."
     )
+    if not can_find_segments():
+        st.caption(f":material/info: {SEGMENTS_ABSENT}")
     verdicts = [verdict for verdict in VERDICTS if verdict in counts]
     st.caption(
         "  \n".join(f"**{verdict}** ({counts[verdict]:,}): {VERDICTS[verdict]}" for verdict in verdicts)

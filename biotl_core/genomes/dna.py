@@ -1,5 +1,6 @@
 """Two genomes as DNA: average nucleotide identity, and the segments that align, turned ones among them."""
 
+import importlib.util
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,10 @@ _LARGE_INDEL = 100
 """Letters that only one genome has: from here on the alignment is cut, for nothing aligns with them."""
 MIN_SEGMENT = 500
 """Letters of an aligned segment at least."""
+SEGMENTS_ABSENT = (
+    "DNA was not aligned, since the package mappy (minimap2) is not installed here; genes were compared all the same. "
+    "`pip install mappy` needs a C compiler."
+)
 
 
 class Ani(NamedTuple):
@@ -45,13 +50,20 @@ def measure_ani(first: Genome, second: Genome) -> Ani:
     return Ani(found[0].identity, found[0].reference_fraction, found[0].query_fraction)
 
 
+def can_find_segments() -> bool:
+    """Whether minimap2 is here; it is the one package that has to be compiled on some computers."""
+    return importlib.util.find_spec("mappy") is not None
+
+
 def find_segments(first: Genome, second: Genome, min_length: int = MIN_SEGMENT) -> pd.DataFrame:
-    """Stretches of DNA that align, by minimap2 (Li 2018, Bioinformatics 34:3094; preset asm20).
+    """Stretches of DNA that align, by minimap2 (Li 2018, Bioinformatics 34:3094; preset asm20); none without it.
 
     Returns:
         `SEGMENT_COLUMNS`: 0-based places, ends behind the last letter, `direction` -1 where the second genome runs the
         other way, `identity` 0..1, `length` letters of the first genome; the longest first.
     """
+    if not can_find_segments():
+        return pd.DataFrame(columns=list(SEGMENT_COLUMNS))
     import mappy
 
     rows = []

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from biotl_core.genomes.dna import Ani
+from biotl_core.genomes.dna import Ani, can_find_segments
 from biotl_core.genomes.gene_order import Arrangement, Rearrangements
 from biotl_core.genomes.genome import Genome
 from biotl_core.genomes.pair import Pair, PairSettings
@@ -50,7 +50,7 @@ def load_pair(folder: Path) -> Pair:
 
 def cached_folder(first: Genome, second: Genome, settings: PairSettings, extra: Any = None) -> Path:
     """Where this very pair lies in the cache: named by the content of both genomes and by all that was set."""
-    asked = [_VERSION, first.content_hash, second.content_hash, asdict(settings), extra]
+    asked = [_VERSION, can_find_segments(), first.content_hash, second.content_hash, asdict(settings), extra]
     name = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
     return home_subfolder("genome-pairs") / name
 
