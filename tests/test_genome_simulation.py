@@ -112,6 +112,7 @@ def test_places_follow_the_order_of_genes():
 
 
 def test_aligned_dna_is_cut_where_only_one_genome_has_letters():
+    pytest.importorskip("mappy", reason="minimap2 was not compiled here")
     rng = np.random.default_rng(3)
     left, gained, right = ("".join(rng.choice(list("ACGT"), n)) for n in (3000, 700, 2000))
     first = Genome("a", {"c": left + right}, gene_table([]))
