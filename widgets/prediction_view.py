@@ -29,6 +29,16 @@ def draw_prediction(folder: Path) -> None:
     prediction, table, shown = _read(str(folder), (folder / "predictions.csv").stat().st_mtime_ns)
     draw_answer(say_answer(prediction))
     row = _draw_table(prediction, shown)
+    if {"lower", "set"} & set(table) or any(name.startswith("set_") for name in table):
+        far = (
+            " For those unlike anything in training nothing is promised."
+            if prediction.is_unlike.any()
+            else ""
+        )
+        st.caption(
+            f"Ranges and sets hold the true value {prediction.coverage:.0%} of the time for sequences of the kind the "
+            f"run was tested on.{far}"
+        )
     with st.container(horizontal=True):
         st.download_button(
             "Download as CSV", lambda: (folder / "predictions.csv").open("rb"), f"{folder.name}.csv", "text/csv",
