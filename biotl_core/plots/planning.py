@@ -137,7 +137,7 @@ def plot_review(review: RoundReview, target_name: str) -> go.Figure:
 
 
 def plot_rounds(curves: Mapping[str, Mapping[str, np.ndarray]], n_per_round: int) -> go.Figure:
-    """Recall of the best after each round, a panel a set and a line a method, with the spread over the seeds as a band.
+    """Recall of the best after each round, a panel a set and a line a method; bars are the spread over the seeds.
 
     Args:
         curves: set -> method -> recall `(seeds, rounds + 1)`.
