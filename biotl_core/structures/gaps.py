@@ -4,8 +4,8 @@ import numpy as np
 
 from biotl_core.structures.folding import BOND, Restraints, minimize_energy
 
-_JOINED = (3.4, 4.3)
-"""Å between neighbouring alpha carbons of an unbroken chain."""
+_JOINED = (2.7, 4.3)
+"""Å between neighbouring alpha carbons of an unbroken chain, cis (2.9) and trans (3.8)."""
 _LOOSENED = 2
 """Residues on each side of a gap that may move."""
 _ROUNDS = 4
