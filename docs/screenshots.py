@@ -1,6 +1,6 @@
 """Make the pictures of the README: `python docs/screenshots.py`.
 
-Starts the application on a home of its own, takes the built-in protein example through all pages, and saves a picture
+Starts the application on a home of its own, takes the built-in examples through all pages, and saves a picture
 of each. What is seen is what the application shows; nothing is staged.
 """
 
@@ -57,6 +57,21 @@ def main() -> None:
         page.get_by_test_id("stDownloadButton").wait_for(timeout=5 * MINUTES_MS)
         save(page, "predict")
 
+        page.goto(f"{server.url}/scan")
+        page.get_by_role("button", name="Scan all substitutions").wait_for()
+        page.get_by_role("button", name="Take the sequence that the variants").click()
+        settle(page)
+        page.get_by_role("button", name="Scan all substitutions").click()
+        page.locator(".js-plotly-plot").first.wait_for(timeout=5 * MINUTES_MS)
+        save(page, "scan")
+
+        page.goto(f"{server.url}/next")
+        page.get_by_role("button", name="Choose the next round").wait_for()
+        settle(page)
+        page.get_by_role("button", name="Choose the next round").click()
+        page.locator(".js-plotly-plot").first.wait_for(timeout=10 * MINUTES_MS)
+        save(page, "next")
+
         page.goto(f"{server.url}/structures")
         page.get_by_role("button", name=STRUCTURE).click()
         page.locator(".viewer[data-ready='yes']").wait_for()
@@ -66,6 +81,16 @@ def main() -> None:
         page.get_by_role("button", name=GENOMES).click()
         page.get_by_text("Neighbourhood of").first.wait_for(timeout=10 * MINUTES_MS)
         save(page, "genomes")
+
+        page.goto(f"{server.url}/screening")
+        page.get_by_role("button", name="Try with a simulated assay").click()
+        page.get_by_role("button", name="Learn from these molecules").click()
+        page.get_by_role("button", name="Try with a simulated library").click(timeout=20 * MINUTES_MS)
+        settle(page)
+        page.get_by_role("button", name="Rank the library").click()
+        page.get_by_text("Ranked: ").first.wait_for(timeout=20 * MINUTES_MS)
+        page.get_by_role("button", name="Download").first.wait_for(timeout=20 * MINUTES_MS)
+        save(page, "screening")
         browser.close()
 
 
