@@ -4,12 +4,13 @@ import pandas as pd
 import pytest
 from live_app import Visit, open_tab, settle
 
+from widgets.navigation import PAGES
+
 TimeoutError = pytest.importorskip("playwright.sync_api").TimeoutError
 
 MINUTES_MS = 60_000
 TRAINING_MS = 25 * MINUTES_MS
 """The features of 8,733 proteins take two minutes on two free cores, and far longer on busy ones."""
-PAGES = ("data", "train", "runs", "predict", "structures", "models")
 
 
 @pytest.mark.data
@@ -61,15 +62,15 @@ def test_gb1_from_upload_to_predictions(page, server, visit, shared_data):
     assert not visit.outside and not visit.errors
 
 
-@pytest.mark.parametrize("address", PAGES)
-def test_deep_links_work_on_a_fresh_server(context, start_server, address):
+@pytest.mark.parametrize("entry", PAGES.values(), ids=PAGES)
+def test_deep_links_work_on_a_fresh_server(context, start_server, entry):
     from playwright.sync_api import expect
 
     fresh, visit = start_server(), Visit()
     tab = open_tab(context, visit)
-    tab.goto(f"{fresh.url}/{address}")
+    tab.goto(f"{fresh.url}/{entry.name}")
     settle(tab)
-    expect(tab.get_by_role("heading", level=1)).to_have_text(address.capitalize())
+    expect(tab.get_by_role("heading", level=1)).to_have_text(entry.title)
     assert tab.get_by_test_id("stException").count() == 0
     assert not visit.outside and not visit.errors
     tab.close()
