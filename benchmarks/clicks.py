@@ -19,7 +19,9 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-PAGES = ("Data", "Train", "Runs", "Predict", "Structures", "Models")
+from widgets.navigation import PAGES
+
+TITLES = tuple(entry.title for entry in PAGES.values())
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -35,7 +37,7 @@ def main() -> None:
             browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=_ARGUMENTS)
             page = browser.new_page()
             page.goto(address)
-            page.get_by_test_id("stSidebar").get_by_role("link", name=PAGES[-1], exact=True).wait_for()
+            page.get_by_test_id("stSidebar").get_by_role("link", name=TITLES[-1], exact=True).wait_for()
             clicks(page, 1)  # the first visit of a page reads its code
             idle = clicks(page, choice.rounds)
             run = start_training(Path(home))
@@ -118,9 +120,9 @@ _PRESS = """(title) => new Promise((answered) => {
 
 def clicks(page: Page, rounds: int) -> dict[str, list[float]]:
     """Page -> milliseconds of each click on its link."""
-    found: dict[str, list[float]] = {title: [] for title in PAGES}
+    found: dict[str, list[float]] = {title: [] for title in TITLES}
     for _ in range(rounds):
-        for title in PAGES:
+        for title in TITLES:
             found[title].append(page.evaluate(_PRESS, title))
             page.wait_for_timeout(400)
     return found
