@@ -58,6 +58,7 @@ def main() -> None:
         save(page, "predict")
 
         page.goto(f"{server.url}/scan")
+<<<<<<< HEAD
         page.get_by_role("button", name="Scan all substitutions").wait_for()
         page.get_by_role("button", name="Take the sequence that the variants").click()
         settle(page)
@@ -71,6 +72,18 @@ def main() -> None:
         page.get_by_role("button", name="Choose the next round").click()
         page.locator(".js-plotly-plot").first.wait_for(timeout=10 * MINUTES_MS)
         save(page, "next")
+=======
+        page.get_by_role("button", name="Take the sequence that the variants").click()
+        settle(page)
+        page.get_by_role("button", name="Scan all substitutions").click()
+        page.get_by_text("look better than").wait_for(timeout=5 * MINUTES_MS)
+        save(page, "scan", 420)
+
+        page.goto(f"{server.url}/next")
+        page.get_by_role("button", name="Choose the next round").click()
+        page.get_by_text("Measure these").wait_for(timeout=5 * MINUTES_MS)
+        save(page, "next", 700)
+>>>>>>> planning
 
         page.goto(f"{server.url}/structures")
         page.get_by_role("button", name=STRUCTURE).click()
@@ -94,10 +107,10 @@ def main() -> None:
         browser.close()
 
 
-def save(page, name: str) -> None:
-    """A picture of the window, once all is drawn."""
+def save(page, name: str, from_top: int = 0) -> None:
+    """A picture of the window, once all is drawn, scrolled down by so many pixels."""
     settle(page)
-    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
+    page.get_by_test_id("stMain").evaluate("(main, top) => main.scrollTo(0, top)", from_top)
     page.wait_for_timeout(2500)
     page.screenshot(path=DOCS / f"{name}.png")
     print(f"docs/{name}.png", flush=True)

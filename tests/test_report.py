@@ -62,6 +62,7 @@ def test_nothing_in_it_asks_for_anything_outside(biotl_home):
 
 def test_what_other_work_adds_appears(biotl_home):
     folder = make_run(biotl_home, "one")
+    change_result(folder, leak=None, certainty=None, bands=None)
     plain = without_script(make_report(read_record(folder)))
     assert "Held on the test part" not in plain and "by distance from training" not in plain
     change_result(

@@ -26,9 +26,15 @@ def listed(table: pd.DataFrame, measured: Iterable[str]) -> pd.DataFrame:
     return _checked(kept, "All candidates in the list have been measured already; bring others.")
 
 
+def changes(parent: str, letters: str) -> list[Mutation]:
+    """Single mutations worth considering: all but those of a protein's first methionine, where translation starts."""
+    is_start = parent[:1] == "M" and len(letters) > 4
+    return [one for one in single_mutations(parent, letters) if not (is_start and one.position == 1)]
+
+
 def single_mutants(parent: str, letters: str, measured: Iterable[str]) -> pd.DataFrame:
     """All single mutants of a parent that have not been measured; columns `name` (the mutation), `sequence`."""
-    return _mutants(parent, ([one] for one in single_mutations(parent, letters)), measured)
+    return _mutants(parent, ([one] for one in changes(parent, letters)), measured)
 
 
 def double_mutants(
@@ -42,10 +48,10 @@ def double_mutants(
         parent: the sequence.
         letters: what may be put in.
         measured: sequences to leave out.
-        promise: how good each of `single_mutations(parent, letters)` looks, higher is better.
+        promise: how good each of `changes(parent, letters)` looks, higher is better.
         most: so many doubles at most.
     """
-    singles = list(single_mutations(parent, letters))
+    singles = changes(parent, letters)
     n_singles = int((1 + np.sqrt(1 + 8 * most)) / 2)  # n (n - 1) / 2 pairs
     best = [singles[i] for i in np.argsort(-promise, kind="stable")[:n_singles]]
     pairs = (sorted(pair) for pair in combinations(best, 2) if pair[0].position != pair[1].position)

@@ -12,12 +12,12 @@ from biotl_core.backbones.encoder import load_encoder
 from biotl_core.backbones.likelihood import load_masked_model, zero_shot_scores
 from biotl_core.data.alphabets import ALPHABETS
 from biotl_core.data.dataset import Dataset
-from biotl_core.data.mutations import mutated, say_mutations, single_mutations
+from biotl_core.data.mutations import mutated, say_mutations
 from biotl_core.data.variants import find_variants
 from biotl_core.errors import UserError
 from biotl_core.evaluation.metrics import evaluate
 from biotl_core.learning.training import make_accelerator
-from biotl_core.planning.candidates import double_mutants, listed, single_mutants
+from biotl_core.planning.candidates import changes, double_mutants, listed, single_mutants
 from biotl_core.planning.selection import choose_batch
 from biotl_core.planning.surrogate import Guess, Surrogate
 from biotl_core.planning.views import make_views
@@ -68,7 +68,7 @@ def _candidates(
     letters, parent = ALPHABETS[config["modality"]].letters, request["parent"]
     if request["kind"] == "singles":
         return single_mutants(parent, letters, measured)
-    singles = [mutated(parent, [one]) for one in single_mutations(parent, letters)]
+    singles = [mutated(parent, [one]) for one in changes(parent, letters)]
     surrogate, rows = _learn(config, dataset, targets, singles, control)
     guess = surrogate.guess(rows)
     promise = guess.mean if request["maximise"] else -guess.mean
