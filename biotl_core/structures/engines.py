@@ -127,8 +127,8 @@ _DISTOGRAM = Engine(
     "distogram",
     "Learned from your structures",
     "Learns distances between residues from the structures you give, then folds a new chain by gradient descent. A "
-    "sketch: learned from 20 globins it gives held-out globins about half of their fold (TM-score 0.47). Where a relative "
-    "is near, its structure is the better way. No download.",
+    "sketch: learned from 20 globins it gives held-out globins about half of their fold (TM-score 0.47). Where a "
+    "relative is near, its structure is the better way. No download.",
     "expected lDDT",
     (f"{_ROOM}.distogram", "open_distogram"),
     needs_structures=True,
