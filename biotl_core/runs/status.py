@@ -18,6 +18,10 @@ DIED_SENTENCE = (
     "The training process ended without a result (killed, or out of memory?). "
     "Resume continues from the last finished epoch."
 )
+_DIED_FOLDING_SENTENCE = (
+    "The process ended without a result (killed, or out of memory?). "
+    "Resume goes on with the sequences that are left."
+)
 _DIED_OTHER_SENTENCE = "The process ended without a result (killed, or out of memory?). Start it again."
 _DAMAGED_SENTENCE = "The folder of this run is damaged: state.json cannot be read. Delete the run."
 
@@ -50,7 +54,7 @@ def read_status(folder: Path) -> RunStatus:
     if not status.is_open or _is_starting(status):
         return status
     kind = (read_json(folder / "config.json") or {}).get("kind", "train")
-    sentence = DIED_SENTENCE if kind in RESUMABLE_KINDS else _DIED_OTHER_SENTENCE
+    sentence = {"train": DIED_SENTENCE, "fold": _DIED_FOLDING_SENTENCE}.get(kind, _DIED_OTHER_SENTENCE)
     return replace(status, state="failed", message=sentence)
 
 
