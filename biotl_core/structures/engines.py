@@ -29,7 +29,7 @@ class FoldSettings:
         "biotl-protein", "Backbone", "Whose features the distances are learned from.", ("distogram",)
     )
     passes: int = _setting(
-        30,
+        80,
         "Passes over the structures",
         "How often the distance head sees each structure (epochs).",
         ("distogram",),
@@ -126,8 +126,9 @@ _TEMPLATE = Engine(
 _DISTOGRAM = Engine(
     "distogram",
     "Learned from your structures",
-    "Learns distances between residues from the structures you give, then folds a new chain by gradient descent. "
-    "Within one family that was given it finds the fold; for anything else it is a sketch. No download.",
+    "Learns distances between residues from the structures you give, then folds a new chain by gradient descent. A "
+    "sketch: learned from 20 globins it gives held-out globins about half of their fold (TM-score 0.47). Where a "
+    "relative is near, its structure is the better way. No download.",
     "expected lDDT",
     (f"{_ROOM}.distogram", "open_distogram"),
     needs_structures=True,
