@@ -93,6 +93,7 @@ def main() -> None:
         page.goto(f"{server.url}/genomes")
         page.get_by_role("button", name=GENOMES).click()
         page.get_by_text("Neighbourhood of").first.wait_for(timeout=10 * MINUTES_MS)
+        page.locator(".js-plotly-plot .scatterlayer").first.wait_for(timeout=MINUTES_MS)
         save(page, "genomes")
 
         page.goto(f"{server.url}/screening")

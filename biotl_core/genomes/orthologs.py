@@ -1,6 +1,6 @@
 """Orthologs of two genomes: candidates, their alignment scores, and best matches both ways.
 
-First, words of five letters name ten candidates a gene, which settles close genomes. For genes left over, the
+First, words of five letters name eight candidates a gene, which settles close genomes. For genes left over, the
 neighbourhood is searched harder: with words over fewer letters where the genomes are close, by aligning with every
 protein of the other genome where they are distant (there words find only two of three relatives).
 """
@@ -22,7 +22,7 @@ SEARCHES: dict[Search, str] = {
     "words": "Only proteins that share words are aligned: fastest, and enough for one genus.",
     "full": "Genes left over are aligned with every protein of the other genome, however close the two are.",
 }
-CANDIDATES_CLOSE, CANDIDATES_DISTANT = 10, 40
+CANDIDATES_CLOSE, CANDIDATES_DISTANT = 8, 20
 SURE_EVALUE = 1e-3
 """Up to here an alignment by itself says that two proteins are related."""
 MAX_EVALUE = 1.0
