@@ -8,7 +8,7 @@ from widgets import begin_page, draw_shell_command
 from widgets.assay_source import chosen_assay_table, draw_assay_chooser, draw_new_assay
 from widgets.assay_view import chosen_assay, draw_assay
 from widgets.hits_view import chosen_screen, draw_screen
-from widgets.pairs_view import choose_target, chosen_pairs, draw_pairs
+from widgets.pairs_view import choose_target, chosen_pairs, draw_pairs, draw_repurposing
 from widgets.screen_form import draw_screen_form
 
 begin_page("screening", "Learn from the molecules that you measured, then rank a library of others with it.")
@@ -27,11 +27,13 @@ else:
     if result is not None:
         st.subheader("Rank a library", anchor=False)
         draw_screen_form(run, result, choose_target(run) if run is pairs else "")
+        if run is pairs:
+            draw_repurposing(run)
         screen = chosen_screen()
         if screen is not None:
             draw_screen(screen)
-            library = read_config(screen)["library"]
-            options = {"run": run, "library": library, "output": "hits.csv"}
+            asked = read_config(screen)
+            options = {"run": run, "library": asked.get("library", "LIBRARY.smi"), "output": "hits.csv"}
             command = shell_command(
                 "screen", options | ({"target_protein": "TARGET.fasta"} if run is pairs else {})
             )

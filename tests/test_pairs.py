@@ -25,7 +25,7 @@ from biotl_core.progress import Control
 from biotl_core.runs.folder import create_run, read_config, read_result
 from biotl_core.runs.pair_run import pair_run
 from biotl_core.runs.screen_run import screen_run
-from biotl_core.runs.screening_requests import TABLE, read_hits
+from biotl_core.runs.screening_requests import TABLE, read_hits, read_targets, start_repurposing
 from biotl_core.runs.status import RunStatus, write_status
 from biotl_core.runs.target_screen import load_pairs
 from biotl_core.screening.examples import EXAMPLE_LIBRARY
@@ -268,6 +268,24 @@ def test_a_library_is_ranked_against_a_known_and_a_new_target(learned, biotl_hom
         (learned / "result.json").write_text(json.dumps(result))
     vectors = list((biotl_home / "libraries").glob("*/vectors-*.bin"))
     assert len(vectors) == 1  # one tower: another target uses the same vectors
+
+
+def test_one_molecule_is_ranked_against_all_targets(learned, biotl_home, monkeypatch):
+    monkeypatch.setattr(
+        "biotl_core.runs.screening_requests.launch", lambda folder: screen_run(folder, Control())
+    )
+    result = read_result(learned)
+    for chosen in ("towers", "both", "neighbours"):
+        (learned / "result.json").write_text(json.dumps(result | {"chosen": chosen}))
+        table = read_targets(start_repurposing(learned, SMILES[3]))
+        assert len(table) == len(PROTEINS) and table["prediction"].is_monotonic_decreasing
+        known = table.dropna()
+        assert len(known) > 5 and np.corrcoef(known["prediction"], known["measured"])[0, 1] > 0.5
+        assert len(read_targets(start_repurposing(learned, "CCOc1ccccc1"))["measured"].dropna()) == 0
+    (learned / "result.json").write_text(json.dumps(result))
+    for wrong in ("not one", ""):
+        with pytest.raises(UserError):
+            start_repurposing(learned, wrong)
 
 
 def test_a_known_pair_is_predicted_as_in_training(learned, pairs):

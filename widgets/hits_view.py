@@ -11,13 +11,13 @@ import streamlit as st
 from biotl_core.errors import UserError
 from biotl_core.plots.screening import plot_library
 from biotl_core.runs.folder import find_run, read_config, read_result
-from biotl_core.runs.screening_requests import read_atom_weights, read_hits
+from biotl_core.runs.screening_requests import read_atom_weights, read_hits, read_targets
 from biotl_core.runs.status import read_status
 from biotl_core.screening.drawing import as_sdf, conformer, draw_molecule
 from biotl_core.screening.scores import SCORES
 from biotl_core.structures.scene import molecule_scene
 from biotl_core.wording import plain, say_count, say_number, say_seconds
-from widgets.answers import NumberCard, draw_answer, draw_number_cards, draw_state
+from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards, draw_state
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
 from widgets.live_run import draw_ended_without_result, draw_open_run
@@ -72,11 +72,40 @@ def draw_screen(folder: Path) -> None:
         draw_open_run(folder, status.state)
     elif status.state != "finished":
         draw_ended_without_result(folder, status, "screen")
+    elif config.get("molecule"):
+        _draw_targets(folder, read_result(folder) or {})
     else:
         try:
             _draw_finished(folder, read_result(folder) or {})
         except UserError as error:
             draw_error(error)
+
+
+def _draw_targets(folder: Path, result: dict[str, Any]) -> None:
+    """One molecule against all target proteins."""
+    try:
+        table = read_targets(folder)
+    except UserError as error:
+        draw_error(error)
+        return
+    first = table.iloc[0]
+    value = f"{plain(result['value_name'])} {say_number(float(first['prediction']))}"
+    draw_answer(
+        f"Of {say_count(len(table), 'target protein')} {plain(first['target'])} comes first: {value}."
+    )
+    drawing, ranked = st.columns([2, 5], gap="medium")
+    drawing.image(_svg(result["molecule"], 300, 220), width="stretch")
+    number = st.column_config.NumberColumn
+    titles = {
+        "rank": number("Rank", width="small"),
+        "target": "Target protein",
+        "prediction": number(result["value_name"], format="%.2f"),
+        "low": number("From", format="%.2f", help="The true value lies in this range 9 times of 10."),
+        "high": number("To", format="%.2f"),
+        "measured": number("Measured", format="%.2f", help="Where this pair is in the table."),
+    }
+    ranked.dataframe(table, hide_index=True, height=320, alt="Target proteins", column_config=titles)
+    download_table(table, f"{folder.name}.csv", "All target proteins (CSV)")
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

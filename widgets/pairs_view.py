@@ -12,7 +12,7 @@ from biotl_core.errors import UserError
 from biotl_core.plots import plot_predicted_against_true
 from biotl_core.plots.screening import plot_models
 from biotl_core.runs.folder import find_run, read_config, read_history, read_result
-from biotl_core.runs.screening_requests import start_pairs
+from biotl_core.runs.screening_requests import start_pairs, start_repurposing
 from biotl_core.runs.status import read_status
 from biotl_core.screening.assays import say_pair_answer
 from biotl_core.screening.pair_splits import PAIR_SPLITS
@@ -165,6 +165,20 @@ def _draw_methods(result: dict[str, Any]) -> None:
         pd.DataFrame(rows), hide_index=True, column_config={"method": "Method", **numbers}, alt="Every method"
     )
     st.caption("The method is chosen on the validation part; all of them are judged once on the test part.")
+
+
+def draw_repurposing(folder: Path) -> None:
+    """The other direction: one molecule against all target proteins of the table."""
+    with st.expander("One molecule against all these target proteins", icon=":material/swap_vert:"):
+        smiles = st.text_input("Molecule", placeholder="CC(=O)Oc1ccccc1C(=O)O", key="pair-molecule")
+        if st.button("Rank the target proteins", icon=":material/play_arrow:", disabled=not smiles):
+            try:
+                screen = start_repurposing(folder, smiles)
+            except UserError as error:
+                draw_error(error)
+            else:
+                st.query_params["screen"] = screen.name
+                st.rerun()
 
 
 def choose_target(folder: Path) -> str:

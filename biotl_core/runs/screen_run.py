@@ -32,6 +32,8 @@ def screen_run(folder: Path, control: Control) -> str:
     second model over the same library only scores.
     """
     config, began = read_config(folder), time.monotonic()
+    if config.get("molecule"):
+        return _rank_targets(folder, Path(config["run"]), config["molecule"], control)
     control.step("Opening the library", 0, 0)
     library = open_library(
         Path(config["library"]),
@@ -82,6 +84,17 @@ def screen_run(folder: Path, control: Control) -> str:
         f"{say_count(store.n_molecules, 'molecule')} ranked; the best is {best['name']} with "
         f"{learned.result['value_name']} {say_number(float(best['prediction']))}."
     )
+
+
+def _rank_targets(folder: Path, run: Path, molecule: str, control: Control) -> str:
+    """The other direction: one molecule against every target protein of a run of pairs."""
+    control.step("Ranking target proteins", 0, 0)
+    learned = load_pairs(run, "")
+    table = learned.against_targets(molecule)
+    table.to_parquet(folder / "targets.parquet", index=False)
+    result = {"n": len(table), "molecule": molecule, "value_name": learned.result["value_name"]}
+    write_json_atomically(folder / "result.json", result)
+    return f"{say_count(len(table), 'target protein')} ranked; the first is {table['target'].iloc[0]}."
 
 
 def _load(run: Path, target: str) -> LearnedAssay | TargetScreen | TunedScreen:

@@ -20,6 +20,7 @@ from biotl_core.screening.intake import AssayReading
 from biotl_core.screening.pair_splits import PAIR_SPLITS, PairSplit
 from biotl_core.screening.pairs import PairReading
 from biotl_core.screening.ranking import AIMS, Aim
+from biotl_core.screening.standardising import standardise
 
 SCREENING_KINDS = ("assay", "pairs", "train")
 """Runs that can rank a library."""
@@ -167,6 +168,34 @@ def start_screen(
     made = create_run(request, kind="screen", name=stem, folder=folder)
     launch(made)
     return made
+
+
+def start_repurposing(run: Path, smiles: str, *, folder: Path | None = None) -> Path:
+    """Launch the ranking of a run's target proteins for one molecule; the folder of the run.
+
+    Raises:
+        UserError: the run is no finished run of pairs, or the molecule cannot be read.
+    """
+    if read_config(run)["kind"] != "pairs" or read_status(run).state != "finished":
+        raise UserError(f"The run '{run.name}' is not a finished run of pairs; choose a finished one.")
+    molecule = standardise(smiles)
+    if molecule.reason:
+        raise UserError(f"'{smiles[:40]}': {molecule.reason}")
+    request = {
+        "run": str(run.resolve()), "molecule": molecule.smiles, "source": smiles[:60], "device": "cpu",
+        "modality": "molecule",
+    }  # fmt: skip
+    made = create_run(request, kind="screen", name=f"{run.name}-targets", folder=folder)
+    launch(made)
+    return made
+
+
+def read_targets(folder: Path) -> pd.DataFrame:
+    """The ranked target proteins of a finished `start_repurposing`; UserError where they are not there."""
+    path = folder / "targets.parquet"
+    if not path.exists():
+        raise UserError(f"The run '{folder.name}' has ranked no target proteins. Start it anew.")
+    return pd.read_parquet(path)
 
 
 def read_atom_weights(folder: Path) -> dict[int, np.ndarray]:

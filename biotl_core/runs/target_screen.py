@@ -86,12 +86,9 @@ class TargetScreen(NamedTuple):
         chosen = self.result["chosen"]
         if chosen == "towers":
             return lambda bits, smiles: tower.product(tower.encode(bits))
-        known = PairData(*(self.table[c].to_numpy() for c in ("molecule", "protein", "value")))
-        known = known.take(np.flatnonzero((self.table["side"] == 0) & (self.table["part"] != "test")))
-        powers = tuple(self.result["powers"])
         training = fingerprints(self.smiles).matrix()
         to_proteins = similarity([self.sequence], self.proteins["sequence"].tolist())
-        neighbours = Neighbours(known, np.zeros((0, len(self.smiles)), np.float32), to_proteins, powers)
+        neighbours = self._neighbours(to_proteins)
 
         def score(bits: Bits, smiles: list[str]) -> np.ndarray:
             likeness = tanimoto(bits.matrix(), training)
@@ -99,6 +96,44 @@ class TargetScreen(NamedTuple):
             return voted if chosen == "neighbours" else (voted + tower.product(tower.encode(bits))) / 2
 
         return score
+
+    def against_targets(self, smiles: str) -> pd.DataFrame:
+        """One molecule against every target protein of the pairs, the highest prediction first.
+
+        Columns `rank, target, prediction, low, high, measured` (nan where this pair was not measured).
+        """
+        bits, known = fingerprints([smiles]), self.smiles.index(smiles) if smiles in self.smiles else None
+        sequences = self.proteins["sequence"].tolist()
+        own = np.arange(len(sequences)) if len(self.model.own_protein) else None
+        molecule = encode(self.model, "molecule", molecule_side(bits))
+        if known is not None and len(self.model.own_molecule):
+            molecule = molecule + self.model.own_molecule[known : known + 1].detach().numpy()
+        proteins = encode(self.model, "protein", protein_side(self.description, sequences), own)
+        predicted = product(self.model, molecule, proteins)[0].astype(np.float64)
+        chosen = self.result["chosen"]
+        if chosen != "towers":
+            voted = self._neighbours(similarity(sequences, sequences))
+            likeness = tanimoto(bits.matrix(), fingerprints(self.smiles).matrix())
+            voted = voted.against(likeness, voted.protein_similarity)[0]
+            predicted = voted if chosen == "neighbours" else (voted + predicted) / 2
+        margin = float(self.result["half_width"])
+        names = np.where(self.proteins["name"] == "", "target", self.proteins["name"])
+        rows = self.table[self.table["molecule"] == (-1 if known is None else known)]
+        measured = (
+            rows.groupby("protein")["value"].median().reindex(range(len(sequences))).to_numpy(np.float64)
+        )
+        table = pd.DataFrame({"target": names, "prediction": predicted, "measured": measured})
+        table = table.assign(low=predicted - margin, high=predicted + margin)
+        table = table.sort_values("prediction", ascending=False, kind="stable").reset_index(drop=True)
+        table.insert(0, "rank", range(1, len(table) + 1))
+        return table[["rank", "target", "prediction", "low", "high", "measured"]]
+
+    def _neighbours(self, to_proteins: np.ndarray) -> Neighbours:
+        """Similar pairs over all that was measured but the test part."""
+        known = PairData(*(self.table[c].to_numpy() for c in ("molecule", "protein", "value")))
+        known = known.take(np.flatnonzero((self.table["side"] == 0) & (self.table["part"] != "test")))
+        nothing = np.zeros((0, len(self.smiles)), np.float32)
+        return Neighbours(known, nothing, to_proteins, tuple(self.result["powers"]))
 
     def training(self) -> Training:
         """Molecules measured on this target protein; those measured on any, where it is new."""

@@ -14,8 +14,10 @@ from biotl_core.runs.json_files import read_json
 from biotl_core.runs.screening_requests import (
     SCREENING_KINDS,
     read_hits,
+    read_targets,
     start_assay,
     start_pairs,
+    start_repurposing,
     start_screen,
 )
 from biotl_core.runs.status import read_status
@@ -62,9 +64,12 @@ def add_screen(all_verbs: Any) -> None:
         "run", metavar="RUN", help="a finished assay, pair or training run: its folder or its name"
     )
     verb.add_argument(
-        "library", metavar="LIBRARY", help="SMILES file, CSV, TSV, SDF or Parquet of any length"
+        "library", metavar="LIBRARY", nargs="?", help="SMILES file, CSV, TSV, SDF or Parquet of any length"
     )
     verb.add_argument("-o", "--output", metavar="OUT.csv|OUT.sdf", required=True)
+    verb.add_argument(
+        "--molecule", metavar="SMILES", help="for a run of pairs: rank its target proteins instead"
+    )
     verb.add_argument("--top", type=int, default=200, help="how many of the best to write")
     verb.add_argument(
         "--target-protein", metavar="FASTA", help="for a run of pairs: which protein to rank against"
@@ -175,6 +180,12 @@ def _marked(name: str, result: dict[str, Any]) -> str:
 def do_screen(options: argparse.Namespace) -> int:
     """Rank a library and write the best as CSV or SDF."""
     output, run = writable(options.output), _named_assay(options.run)
+    if options.molecule:
+        return _do_repurposing(options, run, output)
+    if options.library is None:
+        raise UserError(
+            "Name the library to rank, or one molecule for all target proteins (--molecule SMILES)."
+        )
     library = Path(options.library)
     folder = start_screen(
         run, library, library.name, top=options.top, aim=options.aim, smiles=options.smiles,
@@ -198,6 +209,24 @@ def do_screen(options: argparse.Namespace) -> int:
     rows = [map(_said, row) for row in shown[columns].itertuples(index=False)]
     print(format_table(columns, rows))
     print(read_status(folder).message)
+    return 0
+
+
+def _do_repurposing(options: argparse.Namespace, run: Path, output: Path) -> int:
+    """`screen RUN --molecule SMILES`: every target protein of a run of pairs for one molecule."""
+    folder = start_repurposing(run, options.molecule)
+    if status := follow(folder, options):
+        return status
+    table = read_targets(folder)
+    table.to_csv(output, index=False)
+    if options.json:
+        print_json({"run": str(folder), "output": str(output), **(read_result(folder) or {})})
+    else:
+        print(
+            format_table(
+                list(table), [map(_said, row) for row in table.head(_SHOWN_HITS).itertuples(index=False)]
+            )
+        )
     return 0
 
 
