@@ -58,21 +58,6 @@ def main() -> None:
         save(page, "predict")
 
         page.goto(f"{server.url}/scan")
-<<<<<<< HEAD
-        page.get_by_role("button", name="Scan all substitutions").wait_for()
-        page.get_by_role("button", name="Take the sequence that the variants").click()
-        settle(page)
-        page.get_by_role("button", name="Scan all substitutions").click()
-        page.locator(".js-plotly-plot").first.wait_for(timeout=5 * MINUTES_MS)
-        save(page, "scan")
-
-        page.goto(f"{server.url}/next")
-        page.get_by_role("button", name="Choose the next round").wait_for()
-        settle(page)
-        page.get_by_role("button", name="Choose the next round").click()
-        page.locator(".js-plotly-plot").first.wait_for(timeout=10 * MINUTES_MS)
-        save(page, "next")
-=======
         page.get_by_role("button", name="Take the sequence that the variants").click()
         settle(page)
         page.get_by_role("button", name="Scan all substitutions").click()
@@ -83,7 +68,6 @@ def main() -> None:
         page.get_by_role("button", name="Choose the next round").click()
         page.get_by_text("Measure these").wait_for(timeout=5 * MINUTES_MS)
         save(page, "next", 700)
->>>>>>> planning
 
         page.goto(f"{server.url}/structures")
         page.get_by_role("button", name=STRUCTURE).click()
