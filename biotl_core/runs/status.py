@@ -20,9 +20,6 @@ DIED_SENTENCE = (
 )
 _DIED_RESUMABLE_SENTENCE = (
     "The process ended without a result (killed, or out of memory?). Resume goes on from what was saved."
-_DIED_FOLDING_SENTENCE = (
-    "The process ended without a result (killed, or out of memory?). "
-    "Resume goes on with the sequences that are left."
 )
 _DIED_OTHER_SENTENCE = "The process ended without a result (killed, or out of memory?). Start it again."
 _DAMAGED_SENTENCE = "The folder of this run is damaged: state.json cannot be read. Delete the run."
@@ -56,9 +53,8 @@ def read_status(folder: Path) -> RunStatus:
     if not status.is_open or _is_starting(status):
         return status
     kind = (read_json(folder / "config.json") or {}).get("kind", "train")
-    by_kind = {"train": DIED_SENTENCE, **dict.fromkeys(RESUMABLE_KINDS[1:], _DIED_RESUMABLE_SENTENCE)}
+    by_kind = {**dict.fromkeys(RESUMABLE_KINDS, _DIED_RESUMABLE_SENTENCE), "train": DIED_SENTENCE}
     sentence = by_kind.get(kind, _DIED_OTHER_SENTENCE)
-    sentence = {"train": DIED_SENTENCE, "fold": _DIED_FOLDING_SENTENCE}.get(kind, _DIED_OTHER_SENTENCE)
     return replace(status, state="failed", message=sentence)
 
 
