@@ -7,8 +7,9 @@ from biotl_core.runs.status import read_status
 from biotl_core.shell import shell_command
 from biotl_core.wording import plain
 from widgets import begin_page, draw_shell_command, draw_state
-from widgets.genome_source import chosen_comparison, close_comparison, draw_genome_chooser, draw_start_again
+from widgets.genome_source import close_comparison, draw_genome_chooser, draw_start_again
 from widgets.genome_view import draw_comparison
+from widgets.kept_results import choose_result
 from widgets.live_run import draw_ended_without_result, draw_open_run
 from widgets.one_run import draw_delete
 
@@ -16,7 +17,7 @@ begin_page(
     "genomes",
     "Lay genomes side by side: which genes they share, in which order, and which are really unique.",
 )
-folder = chosen_comparison()
+folder = choose_result("genomes")
 if folder is None:
     draw_genome_chooser()
     files = ["GENOME_A.gbk", "GENOME_B.gbk"]

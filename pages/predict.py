@@ -7,8 +7,9 @@ from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.runs.predictions import start_prediction
 from biotl_core.shell import shell_command
 from widgets import begin_page, draw_error, draw_shell_command
+from widgets.kept_results import choose_result
 from widgets.new_sequences_form import choose_coverage, choose_new_sequences, say_what_to_bring
-from widgets.prediction_list import choose_prediction, draw_chosen_prediction, open_prediction
+from widgets.prediction_list import draw_chosen_prediction, open_prediction
 from widgets.prediction_view import draw_how_computed
 from widgets.run_choice import choose_finished_run
 
@@ -16,7 +17,7 @@ begin_page(
     "predict",
     "Put new sequences through a finished run: predictions with ranges, and how near each is to what it learned from.",
 )
-prediction = choose_prediction()
+prediction = choose_result("predict")
 run = choose_finished_run(prediction)
 brought = choose_new_sequences(run.folder, run.modality)
 coverage = choose_coverage()

@@ -6,14 +6,16 @@ from biotl_core.runs.folder import read_config
 from biotl_core.shell import shell_command
 from widgets import begin_page, draw_shell_command
 from widgets.assay_source import chosen_assay_table, draw_assay_chooser, draw_new_assay
-from widgets.assay_view import chosen_assay, draw_assay
-from widgets.hits_view import chosen_screen, draw_screen
-from widgets.pairs_view import choose_target, chosen_pairs, draw_pairs, draw_repurposing
+from widgets.assay_view import draw_assay
+from widgets.hits_view import add_run_of_screen, draw_screen
+from widgets.kept_results import choose_result
+from widgets.pairs_view import choose_target, draw_pairs, draw_repurposing
 from widgets.screen_form import draw_screen_form
 
 begin_page("screening", "Learn from the molecules that you measured, then rank a library of others with it.")
 
-assay, pairs = chosen_assay(), chosen_pairs()
+add_run_of_screen()
+assay, pairs = choose_result("assay"), choose_result("pairs")
 run = assay or pairs
 command = shell_command("assay", {"data": "ASSAY.csv"})
 if run is None:
@@ -29,7 +31,7 @@ else:
         draw_screen_form(run, result, choose_target(run) if run is pairs else "")
         if run is pairs:
             draw_repurposing(run)
-        screen = chosen_screen()
+        screen = choose_result("screen")
         if screen is not None:
             draw_screen(screen)
             asked = read_config(screen)

@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from biotl_core.errors import UserError
 from biotl_core.plots import plot_predicted_against_true, plot_roc
 from biotl_core.plots.new_sequences import plot_error_by_identity
 from biotl_core.plots.screening import plot_models
-from biotl_core.runs.folder import find_run, read_config, read_result
+from biotl_core.runs.folder import read_config, read_result
 from biotl_core.runs.json_files import read_json
 from biotl_core.runs.status import read_status
 from biotl_core.screening.assays import say_assay_answer
@@ -27,21 +26,6 @@ _CHIPS = {
     "look": (":material/visibility:", "orange", "have a look"),
     "leak": (":material/warning:", "red", "leak"),
 }
-
-
-def chosen_assay() -> Path | None:
-    """The assay run in the address, or None."""
-    name = st.query_params.get("assay")
-    if not name:
-        return None
-    try:
-        folder = find_run(name, "assay")
-        read_config(folder)
-    except UserError:
-        st.query_params.pop("assay", None)
-        st.warning(f"There is no assay called {plain(name)} any more.")
-        return None
-    return folder
 
 
 def draw_assay(folder: Path) -> dict[str, Any] | None:

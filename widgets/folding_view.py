@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from biotl_core.errors import UserError
-from biotl_core.runs.folder import RunSummary, find_run, list_runs, read_config
+from biotl_core.runs.folder import RunSummary, list_runs, read_config
 from biotl_core.runs.foldings import read_foldings, read_model
 from biotl_core.runs.status import read_status
 from biotl_core.structures.bundles import make_bundle
@@ -15,6 +15,7 @@ from biotl_core.wording import plain, plain_sentence, say_number
 from widgets.answers import draw_answer, draw_state
 from widgets.folding_form import draw_folding_form
 from widgets.frame import draw_error
+from widgets.kept_results import choose_result
 from widgets.live_run import draw_ended_without_result, draw_open_run
 from widgets.one_run import draw_delete
 from widgets.run_list import state_column
@@ -38,21 +39,6 @@ _SCORE_COLUMNS = {
 }
 """How the scores of the engines are shown."""
 _SHOWN_ROWS = 6
-
-
-def chosen_folding() -> Path | None:
-    """The run in the address (`?fold=`), or None."""
-    name = st.query_params.get("fold")
-    if not name:
-        return None
-    try:
-        folder = find_run(name, "fold")
-        read_config(folder)
-    except UserError:
-        st.query_params.pop("fold", None)
-        st.warning(f"There is no structure prediction called {plain(name)} any more.")
-        return None
-    return folder
 
 
 def draw_folding(folder: Path) -> None:
@@ -198,7 +184,7 @@ def draw_prediction_task() -> None:
     if started is not None:
         st.query_params["fold"] = started.name
         st.rerun()
-    folder = chosen_folding()
+    folder = choose_result("fold")
     if folder is not None:
         st.space("small")
         try:

@@ -14,9 +14,8 @@ from biotl_core.genomes.orthologs import SEARCHES
 from biotl_core.genomes.pair import PairSettings
 from biotl_core.genomes.reading import FORMATS
 from biotl_core.home import home_subfolder
-from biotl_core.runs.folder import find_run, launch, list_runs, read_config, resume_run
+from biotl_core.runs.folder import launch, list_runs, resume_run
 from biotl_core.runs.genome_requests import BACKBONE, create_genome_run
-from biotl_core.wording import plain
 from widgets.frame import draw_error
 from widgets.kept import kept
 from widgets.structure_source import keep_upload
@@ -25,21 +24,6 @@ _STORE = "genomes"
 _MAX_MEGABYTES = 2048
 _SHOWN_EARLIER = 6
 SEARCH_TITLES = {"auto": "As hard as the genomes need", "words": "Fast", "full": "As hard as possible"}
-
-
-def chosen_comparison() -> Path | None:
-    """The folder of the comparison in the address (`?run=`), or None."""
-    name = st.query_params.get("run")
-    if not name:
-        return None
-    try:
-        folder = find_run(name, "genomes")
-        read_config(folder)
-    except UserError:
-        st.query_params.pop("run", None)
-        st.warning(f"There is no comparison called {plain(name)} any more.")
-        return None
-    return folder
 
 
 def open_comparison(folder: Path) -> NoReturn:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from biotl_core.errors import UserError
 from biotl_core.plots.screening import plot_library
-from biotl_core.runs.folder import find_run, read_config, read_result
+from biotl_core.runs.folder import read_config, read_result
 from biotl_core.runs.screening_requests import read_atom_weights, read_hits, read_targets
 from biotl_core.runs.status import read_status
 from biotl_core.screening.drawing import as_sdf, conformer, draw_molecule
@@ -40,21 +40,18 @@ _SDF_COLUMNS = (
 )  # fmt: skip
 
 
-def chosen_screen() -> Path | None:
-    """The screen in the address, or
-    None.
-    """
+def add_run_of_screen() -> None:
+    """Let an address that names a screen alone name the run that ranked it as well."""
     name = st.query_params.get("screen")
-    if not name:
-        return None
+    if not name or {"assay", "pairs"} & set(st.query_params):
+        return
     try:
-        folder = find_run(name, "screen")
-        read_config(folder)
+        run = Path(read_config(find_run(name, "screen"))["run"])
+        kind = read_config(run)["kind"]
     except UserError:
-        st.query_params.pop("screen", None)
-        st.warning(f"There is no screen called {plain(name)} any more.")
-        return None
-    return folder
+        return  # one of them was deleted since: the page begins anew
+    if kind in ("assay", "pairs"):
+        st.query_params[kind] = run.name
 
 
 def draw_screen(folder: Path) -> None:

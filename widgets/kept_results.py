@@ -13,27 +13,31 @@ from biotl_core.wording import plain
 from widgets.answers import draw_state
 from widgets.frame import draw_error
 from widgets.live_run import draw_ended_without_result, draw_open_run
+from widgets.navigation import RUN_PLACES
 from widgets.one_run import draw_delete
+
+_TITLES = {"fold": "structure prediction", "genomes": "comparison", "predict": "prediction", "pairs": "run"}
 
 
 def choose_result(kind: RunKind) -> Path | None:
     """The folder that the address names, or None; a name that leads nowhere is told."""
-    name = st.query_params.get(kind)
+    word = RUN_PLACES[kind][1]
+    name = st.query_params.get(word)
     if not name:
         return None
     try:
         folder = find_run(name, kind)
         read_config(folder)
     except UserError:
-        st.query_params.pop(kind, None)
-        st.warning(f"There is no {kind} called {plain(name)} any more.")
+        st.query_params.pop(word, None)
+        st.warning(f"There is no {_TITLES.get(kind, kind)} called {plain(name)} any more.")
         return None
     return folder
 
 
 def open_result(kind: RunKind, folder: Path) -> NoReturn:
     """Show a result, and put it into the address."""
-    st.query_params[kind] = folder.name
+    st.query_params[RUN_PLACES[kind][1]] = folder.name
     st.rerun()
 
 

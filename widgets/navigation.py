@@ -6,6 +6,8 @@ from typing import NoReturn
 
 import streamlit as st
 
+from biotl_core.runs.folder import RunKind
+
 _ROOT = Path(__file__).resolve().parents[1]
 # A picture of our own: for a Material icon the browser would ask a host outside for it.
 BROWSER_ICON = str(_ROOT / "static" / "icon.png")
@@ -48,6 +50,21 @@ PAGES: dict[str, PageEntry] = {
     )
 }
 """Every page, in the order of the navigation. A new page is one entry here and one file in `pages/`."""
+
+RUN_PLACES: dict[RunKind, tuple[str, str]] = {
+    "train": ("runs", "run"),
+    "study": ("runs", "study"),
+    "predict": ("predict", "prediction"),
+    "download": ("models", "download"),
+    "scan": ("scan", "scan"),
+    "plan": ("next", "plan"),
+    "fold": ("structures", "fold"),
+    "genomes": ("genomes", "run"),
+    "assay": ("screening", "assay"),
+    "pairs": ("screening", "pairs"),
+    "screen": ("screening", "screen"),
+}
+"""Where the runs of each kind are shown: the page, and the word that names one in its address."""
 
 _is_routed = False
 """Whether `st.navigation` was called in this process (Streamlit keeps that per process as well)."""

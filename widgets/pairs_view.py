@@ -11,7 +11,7 @@ from biotl_core.data.raw_table import RawTable
 from biotl_core.errors import UserError
 from biotl_core.plots import plot_predicted_against_true
 from biotl_core.plots.screening import plot_models
-from biotl_core.runs.folder import find_run, read_config, read_history, read_result
+from biotl_core.runs.folder import read_config, read_history, read_result
 from biotl_core.runs.screening_requests import start_pairs, start_repurposing
 from biotl_core.runs.status import read_status
 from biotl_core.screening.assays import say_pair_answer
@@ -59,21 +59,6 @@ def draw_pairs_start(store: str, path: Path, source: str, raw: RawTable, partner
             st.query_params["pairs"] = run.name
             st.rerun()
     st.caption("It runs in the background: you may close this page and come back.")
-
-
-def chosen_pairs() -> Path | None:
-    """The pair run in the address, or None."""
-    name = st.query_params.get("pairs")
-    if not name:
-        return None
-    try:
-        folder = find_run(name, "pairs")
-        read_config(folder)
-    except UserError:
-        st.query_params.pop("pairs", None)
-        st.warning(f"There is no run called {plain(name)} any more.")
-        return None
-    return folder
 
 
 def draw_pairs(folder: Path) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from biotl_core.errors import UserError
-from biotl_core.runs.folder import RunSummary, find_run, list_runs, read_config
+from biotl_core.runs.folder import RunSummary, list_runs, read_config
 from biotl_core.runs.status import read_status
 from biotl_core.wording import plain
 from widgets.answers import draw_state
@@ -19,21 +19,6 @@ from widgets.run_list import state_column
 
 _SHOWN_ROWS = 5
 _ROW_PIXELS = 35
-
-
-def choose_prediction() -> Path | None:
-    """The folder of the prediction in the address (`?prediction=`), or None."""
-    name = st.query_params.get("prediction")
-    if not name:
-        return None
-    try:
-        folder = find_run(name, "predict")
-        read_config(folder)
-    except UserError:
-        st.query_params.pop("prediction", None)
-        st.warning(f"There is no prediction called {plain(name)} any more.")
-        return None
-    return folder
 
 
 def open_prediction(folder: Path) -> NoReturn:

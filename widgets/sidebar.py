@@ -11,21 +11,9 @@ from biotl_core.runs.folder import KIND_FOLDERS, RunSummary, read_progress, read
 from biotl_core.runs.status import read_status
 from biotl_core.wording import plain, plain_sentence, say_number, say_seconds
 from widgets.describe import describe_dataset
-from widgets.navigation import link_page
+from widgets.navigation import RUN_PLACES, link_page
 from widgets.readers import chosen_dataset_name, read_dataset
 
-_PLACES = {
-    "train": ("runs", "run"),
-    "download": ("models", "run"),
-    "scan": ("scan", "scan"),
-    "plan": ("next", "plan"),
-    "fold": ("structures", "fold"),
-    "genomes": ("genomes", "run"),
-    "assay": ("screening", "assay"),
-    "pairs": ("screening", "pairs"),
-    "screen": ("screening", "screen"),
-}
-"""For each kind of run that is shown: its page, and the word that names it in the page's address."""
 _SHOWN_RUNS = 3
 
 
@@ -54,7 +42,7 @@ def _open_runs() -> list[RunSummary]:
     """What waits or runs, the oldest first; reads one small file a run, since every click comes by here."""
     folders = [
         (folder, kind)
-        for kind in _PLACES
+        for kind in RUN_PLACES
         for folder in (home_folder() / KIND_FOLDERS[kind]).glob("[!.]*")
         if (folder / "state.json").exists() and read_status(folder).is_open
     ]
@@ -65,7 +53,7 @@ def _draw_open_runs() -> None:
     runs = _open_runs()
     for run in runs[:_SHOWN_RUNS]:
         st.caption("Running" if run.status.state == "running" else "Waiting")
-        page, word = _PLACES[run.kind]
+        page, word = RUN_PLACES[run.kind]
         link_page(page, plain(run.name), ":material/play_circle:", **{word: run.name})
         draw_progress(run.folder)
     if len(runs) > _SHOWN_RUNS:
