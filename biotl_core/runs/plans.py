@@ -76,7 +76,7 @@ def start_plan(
     kept = {key: config[key] for key in ("modality", "task", "classes", "target_name", "backbone", "device")}
     outcome = request.outcome or (config["classes"][-1] if config["task"] == "classification" else None)
     asked = asdict(request) | {"parent": parent, "outcome": outcome}
-    about = {"single": "all single mutants", "double": "double mutants"}.get(request.kind.rstrip("s"), source)
+    about = {"singles": "all single mutants", "doubles": "double mutants"}.get(request.kind, source)
     full = {**kept, "run": str(run_folder.resolve()), "request": asked, "source": about}
     folder = create_run(full, kind="plan", name=f"{run_folder.name}-next")
     if new is not None and request.kind == "list":
