@@ -20,15 +20,9 @@ molecules, what the backbone makes of them, how likely the backbone finds them. 
 count (marginal likelihood). How good the guesses are is measured by leaving out one measurement after the other.
 
 The batch is chosen one by one, as if each had been measured at once, so that it does not ask the same question twice
-<<<<<<< HEAD
 (GP-BUCB, Desautels et al. 2014, JMLR 15:4053; expected improvement after Jones et al. 1998, J. Glob. Optim. 13:455).
 Of mutants, a protein's first methionine is left as it is. Few measurements cannot tell
 everything: the interval says how far to trust a guess.
-=======
-(GP-BUCB, Desautels et al. 2014, JMLR 15:4053; expected improvement after Jones et al. 1998, J. Glob. Optim. 13:455). Of
-mutants, a protein's first methionine is left as it is. Few measurements cannot tell everything: the interval says how
-far to trust a guess.
->>>>>>> planning
 """
 _CHOOSE, _BRING = "Choose what to measure", "Bring back what was measured"
 

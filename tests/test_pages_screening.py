@@ -135,6 +135,19 @@ def test_a_failed_assay_says_why(biotl_home):
     assert "It broke" in open_page(assay="broken").error[0].value
 
 
+def test_a_screen_alone_in_the_address_leads_to_its_run(biotl_home):
+    for kind, folder, about in (
+        ("assay", biotl_home / "assays" / "mine", {}),
+        ("screen", biotl_home / "screens" / "ranked", {"run": str(biotl_home / "assays" / "mine")}),
+    ):
+        folder.mkdir(parents=True)
+        config = {"kind": kind, "name": folder.name, "source": "x.csv", "target_name": "pIC50"} | about
+        (folder / "config.json").write_text(json.dumps(config))
+        write_status(folder, RunStatus("failed", "It broke."))
+    at = open_page(screen="ranked")
+    assert "mine" in at.subheader[0].value and at.query_params["assay"] == ["mine"]
+
+
 def test_a_table_with_target_proteins_is_learned_as_pairs_and_ranks_against_one(biotl_home, monkeypatch):
     table = pair_table(400)
     at = open_page()

@@ -10,7 +10,7 @@ import streamlit as st
 
 from biotl_core.errors import UserError
 from biotl_core.plots.screening import plot_library
-from biotl_core.runs.folder import read_config, read_result
+from biotl_core.runs.folder import find_run, read_config, read_result
 from biotl_core.runs.screening_requests import read_atom_weights, read_hits, read_targets
 from biotl_core.runs.status import read_status
 from biotl_core.screening.drawing import as_sdf, conformer, draw_molecule

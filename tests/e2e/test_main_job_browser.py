@@ -11,10 +11,6 @@ TimeoutError = pytest.importorskip("playwright.sync_api").TimeoutError
 MINUTES_MS = 60_000
 TRAINING_MS = 25 * MINUTES_MS
 """The features of 8,733 proteins take two minutes on two free cores, and far longer on busy ones."""
-<<<<<<< HEAD
-=======
-PAGES = ("data", "train", "runs", "predict", "scan", "next", "structures", "models")
->>>>>>> planning
 
 
 @pytest.mark.data
@@ -74,12 +70,7 @@ def test_deep_links_work_on_a_fresh_server(context, start_server, entry):
     tab = open_tab(context, visit)
     tab.goto(f"{fresh.url}/{entry.name}")
     settle(tab)
-<<<<<<< HEAD
     expect(tab.get_by_role("heading", level=1)).to_have_text(entry.title)
-=======
-    title = {"next": "Next round"}.get(address, address.capitalize())
-    expect(tab.get_by_role("heading", level=1)).to_have_text(title)
->>>>>>> planning
     assert tab.get_by_test_id("stException").count() == 0
     assert not visit.outside and not visit.errors
     tab.close()
