@@ -145,7 +145,7 @@ def test_a_screen_alone_in_the_address_leads_to_its_run(biotl_home):
         (folder / "config.json").write_text(json.dumps(config))
         write_status(folder, RunStatus("failed", "It broke."))
     at = open_page(screen="ranked")
-    assert "mine" in at.subheader[0].value and at.query_params["assay"] == ["mine"]
+    assert "mine" in at.subheader[0].value and at.query_params["assay"] == "mine"
 
 
 def test_a_table_with_target_proteins_is_learned_as_pairs_and_ranks_against_one(biotl_home, monkeypatch):
