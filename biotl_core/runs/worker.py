@@ -163,7 +163,7 @@ def _find_work(kind: str) -> Callable[[Path, Control], str]:
 def _give_way_to_pages() -> None:
     """A click on a page must not wait for the training."""
     if hasattr(os, "nice"):
-        os.nice(19)
+        os.nice(10)
     else:  # Windows
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
 
