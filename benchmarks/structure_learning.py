@@ -135,21 +135,22 @@ def attention_scores(train: list[ProteinChain], judged: list[ProteinChain]) -> l
 
 def open_attention():
     """A function from a sequence to its attention maps, symmetric and corrected for the average product."""
-    from transformers import AutoTokenizer, EsmModel
+    from transformers import EsmModel
 
     from biotl_core.backbones.catalogue import find_backbone, locate_backbone
+    from biotl_core.backbones.encoder import Tokenizer
 
     folder = locate_backbone(find_backbone(BACKBONE))
     model = (
         EsmModel.from_pretrained(folder, attn_implementation="eager", add_pooling_layer=False).float().eval()
     )
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = Tokenizer(folder, "protein")
 
     def attend(sequence: str) -> np.ndarray:
-        tokens = tokenizer(sequence, return_tensors="pt")
+        tokens = tokenizer.encode([sequence])
         with torch.no_grad():
-            layers = model(**tokens, output_attentions=True).attentions
-        n_before = int((tokens["input_ids"].shape[1] - len(sequence) + 1) // 2)
+            layers = model(torch.from_numpy(tokens.ids[0])[None], output_attentions=True).attentions
+        n_before = tokens.n_before
         maps = torch.cat(layers, dim=1)[
             0, :, n_before : n_before + len(sequence), n_before : n_before + len(sequence)
         ]
