@@ -44,7 +44,7 @@ architectures (DCTdomain's pfam_max50) |
 ## Limits
 
 The backbone is small and briefly trained. On relatives that alignment misses, its probabilities are mostly low,
-and they are meant so: a probability counts right answers on families that the head never saw, not confidence.
+and those called 90 % certain are too few to say that the calibration holds: see `reliability.csv`.
 
 ## Made by
 
