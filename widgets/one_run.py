@@ -56,7 +56,9 @@ def draw_delete(folder: Path, kind: str = "run") -> None:
         st.markdown(
             f"This removes **{plain(folder.name)}** with all its files ({say_bytes(size)}). It cannot be undone."
         )
-        if st.button(f"Delete this {kind}", icon=":material/delete_forever:", key=f"delete-{kind}-{folder.name}"):
+        if st.button(
+            f"Delete this {kind}", icon=":material/delete_forever:", key=f"delete-{kind}-{folder.name}"
+        ):
             try:
                 delete_run(folder)
             except UserError as error:
