@@ -68,7 +68,7 @@ def bench_pairs(data: Path, seeds: range, sets: tuple[str, ...], splits: tuple[s
             )
             for method, scores in found.items():
                 mean = {
-                    key: np.nanmean([one[key] for one in scores])
+                    key: np.mean([one[key] for one in scores])  # nan where a constant has no correlation
                     for key in ("mse", "ci", "r2m", "per_target")
                 }
                 print(f"  {TITLES[method]:<45} " + "  ".join(f"{k} {v:.3f}" for k, v in mean.items()))
