@@ -46,8 +46,6 @@ def shell_command(verb: str, options: Mapping[str, Any]) -> str:
     for name in POSITIONAL[verb]:
         several = options[name] if isinstance(options[name], list | tuple) else [options[name]]
         words += map(str, several)
-        given = options[name]
-        words += [str(one) for one in given] if isinstance(given, list) else [str(given)]
     for name, value in options.items():
         if name not in POSITIONAL[verb] and not _is_left_out(name, value):
             words += _option_words(name, value)
