@@ -26,7 +26,7 @@ SHARES = (0.6, 0.2, 0.2)
 """Folds to train, to calibrate, and to test."""
 TRAIN, CALIBRATE, TEST = 0, 1, 2
 SHARE_RELATED = 0.5
-N_TRIALS = 16
+N_TRIALS = 40
 EDGES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0)
 CARD = """# The homology head of biotl-protein
 
