@@ -76,10 +76,12 @@ def wait_for(what: str, key: tuple[Any, ...], function: Callable[[Control], Resu
         UserError: whatever the function raised.
     """
     work = _begin(what, key, function)
-    if work.was_stopped:
+    has_ended = work.has_ended(PATIENCE_SECONDS)
+    if work.was_stopped:  # asked for last: it may have given up at the very moment this page came for it
         _begin.clear(what, key, function)
         work = _begin(what, key, function)
-    if not work.has_ended(PATIENCE_SECONDS):
+        has_ended = work.has_ended(PATIENCE_SECONDS)
+    if not has_ended:
         st.fragment(_draw_progress, run_every=1)(work, what)
         st.stop()
     return work.result()
