@@ -33,8 +33,8 @@ TORCH_MODULES = re.compile(
     r"backbones/(encoder|embeddings|conversion|likelihood)"
     r"|genomes/(homology_head|transfer)"
     r"|structures/(distance_head|distogram|esmfold)"
-    r"|learning/(model|training|adaptation|prediction|losses|examples|certainty|two_towers)"
-    r"|runs/(training_run|tuning|reload_check|prediction_run|probe_run|study_run|scan_run|plan_run|assay_run|pair_run|screen_run)"
+    r"|learning/(model|training|adaptation|prediction|losses|examples|certainty|two_towers|blank_backbone)"
+    r"|runs/(training_run|tuning|reload_check|prediction_run|probe_run|study_run|scan_run|plan_run|assay_run|pair_run|screen_run|adapt_run)"
 )
 """Where torch and its kin may be imported; no page imports one of these, directly or through others."""
 

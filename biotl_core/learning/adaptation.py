@@ -8,8 +8,8 @@ it is choosing, on average; 20 would be a guess among all amino acids.
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,39 +21,27 @@ from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 from biotl_core.backbones.encoder import PACKABLE, Encoder, Tokenizer
 from biotl_core.data.dataset import Modality
 from biotl_core.errors import UserError
-from biotl_core.progress import Control
+from biotl_core.learning.adaptation_settings import (
+    FEWEST_SEQUENCES,
+    AdaptationPoint,
+    AdaptationResult,
+    AdaptationSettings,
+    judge_losses,
+    look_at,
+)
+from biotl_core.progress import Control, Stopped
+
+__all__ = ["AdaptationPoint", "AdaptationResult", "AdaptationSettings", "adapt"]
 
 MASKED_SHARE = 0.15
 """Share of letters hidden; of these 80 % become the mask, 10 % another letter, 10 % stay (Devlin et al. 2019)."""
 CHECKPOINT_SECONDS = 60
 
 
-@dataclass(frozen=True)
-class AdaptationSettings:
-    """Choices of a masked-language-model training."""
-
-    tokens: int
-    """Letters to learn from, repeats counted."""
-    batch_tokens: int = 8192
-    """Letters a step."""
-    learning_rate: float = 1e-3
-    """Peak step size; it grows over the first twentieth and falls as a cosine."""
-    weight_decay: float = 0.01
-    crop_length: int = 256
-    """Longer sequences are cut to a random stretch of this many letters."""
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class AdaptationResult:
-    """What the training reached."""
-
-    perplexity_before: float
-    perplexity_after: float
-    tokens: int
-    steps: int
-    seconds: float
-    """Of work, interruptions left out."""
+HELD_OUT_BATCH = 1024
+"""Letters that are judged together; these batches are what the interval of the gain is drawn from."""
+MOST_HELD_OUT = 131_072
+"""Held-out letters that are judged at most: more would cost time and tell nothing new."""
 
 
 def adapt(
@@ -66,6 +54,8 @@ def adapt(
     *,
     from_scratch: bool = False,
     control: Control | None = None,
+    device: str = "cpu",
+    follow: Callable[[Sequence[AdaptationPoint]], None] = lambda points: None,
 ) -> AdaptationResult:
     """Train on `sequences`, write a Hugging Face folder, and tell the held-out perplexity before and after.
 
@@ -77,14 +67,19 @@ def adapt(
         folder: result; its `checkpoint` subfolder lets an interrupted training go on.
         settings: see AdaptationSettings.
         from_scratch: begin with random weights.
-        control: progress and stop.
+        control: progress and stop; what is learned until a stop is saved.
+        device: as torch calls it.
+        follow: given all points reached so far (see AdaptationPoint) whenever there is a new one; the same points
+            come out whether the training was interrupted or not.
 
     Raises:
         UserError: the backbone has no mask token, or nothing to learn from.
     """
     control = control or Control()
     if not sequences or not held_out:
-        raise UserError("No sequences to learn from or none to hold out; give at least 20 sequences.")
+        raise UserError(
+            f"No sequences to learn from or none to hold out; give at least {FEWEST_SEQUENCES} sequences."
+        )
     torch.manual_seed(settings.seed)
     model = _load_masked_model(start, from_scratch)
     tokenizer = Tokenizer(start, modality)
@@ -92,13 +87,16 @@ def adapt(
         raise UserError(
             f"The backbone '{start.name}' has no mask token and cannot be adapted; choose another one."
         )
-    encoder = Encoder(getattr(model, model.base_model_prefix), tokenizer, None)
-    trainer = _Trainer(model, encoder, settings, folder)
-    before = trainer.resume() or trainer.perplexity(held_out)
-    trainer.perplexity_before = before
+    encoder = Encoder(getattr(model.to(device), model.base_model_prefix), tokenizer, None)
+    trainer = _Trainer(model, encoder, settings, folder, held_out, follow)
+    if not trainer.resume():
+        control.step("Judging the backbone as it is", 0, settings.tokens)
+        trainer.look()
     trainer.run(sequences, control)
-    after = trainer.perplexity(held_out)
-    result = AdaptationResult(before, after, trainer.tokens, trainer.steps, trainer.seconds)
+    trainer.save()
+    result = judge_losses(
+        trainer.losses_before, trainer.held_out_losses(), trainer.tokens, trainer.steps, trainer.seconds
+    )
     _save(model, start, folder, result, settings)
     return result
 
@@ -121,13 +119,27 @@ def _load_masked_model(start: Path, from_scratch: bool) -> torch.nn.Module:
 class _Trainer:
     """One masked-language-model training and what it has reached so far."""
 
-    def __init__(self, model: torch.nn.Module, encoder: Encoder, settings: AdaptationSettings, folder: Path):
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        encoder: Encoder,
+        settings: AdaptationSettings,
+        folder: Path,
+        held_out: Sequence[str],
+        follow: Callable[[Sequence[AdaptationPoint]], None],
+    ):
         self.model, self.encoder, self.settings = model, encoder, settings
+        self.held_out = list(_held_out_batches(held_out, settings.crop_length))
+        self.follow = follow
+        self.looks = look_at(settings.tokens, sum(len(s) for batch in self.held_out for s in batch))
         self.checkpoint = folder / "checkpoint" / "last.pt"
         self.optimizer = torch.optim.AdamW(_decayed_groups(model, settings.weight_decay), betas=(0.9, 0.98))
         self.tokens = self.steps = 0
         self.seconds = 0.0
-        self.perplexity_before = math.nan
+        self.points: list[AdaptationPoint] = []
+        self.recent: list[float] = []
+        """Loss of each step since the last point."""
+        self.losses_before: list[float] = []
 
     def run(self, sequences: Sequence[str], control: Control) -> None:
         """Train until `settings.tokens` letters are seen."""
@@ -135,12 +147,18 @@ class _Trainer:
         batches = _batches(sequences, self.settings, self.steps)
         began, saved = time.monotonic() - self.seconds, time.monotonic()
         while self.tokens < self.settings.tokens:
-            control.step("Learning from unlabelled sequences", self.tokens, self.settings.tokens)
+            self._ask(control)
             batch = next(batches)
+            # Dropout draws from torch's generator: a step has its own seed, so that a resumed training repeats it.
+            torch.manual_seed(self.settings.seed * 1_000_003 + self.steps)
             loss = self._step(batch)
             self.steps += 1
             self.tokens += sum(map(len, batch))
             self.seconds = time.monotonic() - began
+            self.recent.append(loss)
+            if self.tokens >= next(due for due in self.looks if due > self.points[-1].tokens):
+                self.look()
+                self.model.train()
             if self.steps % 50 == 0:
                 print(
                     f"step {self.steps} tokens {self.tokens} loss {loss:.4f} seconds {self.seconds:.0f}",
@@ -150,6 +168,23 @@ class _Trainer:
                 self.save()
                 saved = time.monotonic()
         self.model.eval()
+
+    def _ask(self, control: Control) -> None:
+        """Tell how far it is; what was learned until a stop is kept."""
+        try:
+            control.step("Learning from unlabelled sequences", self.tokens, self.settings.tokens)
+        except Stopped:
+            self.save()
+            raise
+
+    def look(self) -> None:
+        """Judge the held-out sequences and note a point; the first is taken before anything was learned."""
+        losses = self.held_out_losses()
+        self.losses_before = self.losses_before or losses
+        loss = float(np.mean(self.recent)) if self.recent else None
+        self.points.append(AdaptationPoint(self.steps, self.tokens, loss, math.exp(float(np.mean(losses)))))
+        self.recent = []
+        self.follow(tuple(self.points))
 
     def _step(self, batch: list[str]) -> float:
         for group in self.optimizer.param_groups:
@@ -184,14 +219,12 @@ class _Trainer:
         return functional.cross_entropy(logits, torch.from_numpy(np.concatenate(answers)).to(device))
 
     @torch.no_grad()
-    def perplexity(self, sequences: Sequence[str]) -> float:
-        """exp of the mean loss at letters hidden by a fixed rule, the same before and after."""
+    def held_out_losses(self) -> list[float]:
+        """The mean loss of each held-out batch, at letters hidden by a fixed rule, the same at every look."""
         self.model.eval()
-        losses = []
-        batches = _batches(sequences, AdaptationSettings(tokens=1, crop_length=self.settings.crop_length), 0)
-        for i in range(min(16, max(1, len(sequences) // 8))):
-            losses.append(float(self._loss(next(batches), np.random.default_rng((7, i)))))
-        return math.exp(float(np.mean(losses)))
+        return [
+            float(self._loss(batch, np.random.default_rng((7, i)))) for i, batch in enumerate(self.held_out)
+        ]
 
     def save(self) -> None:
         """Write the checkpoint aside, then put it in place."""
@@ -202,21 +235,26 @@ class _Trainer:
             "tokens": self.tokens,
             "steps": self.steps,
             "seconds": self.seconds,
-            "perplexity_before": self.perplexity_before,
+            "points": [tuple(point) for point in self.points],
+            "recent": self.recent,
+            "losses_before": self.losses_before,
         }
         aside = self.checkpoint.with_suffix(".new")
         torch.save(state, aside)
         aside.replace(self.checkpoint)
 
-    def resume(self) -> float | None:
-        """Go on from the checkpoint, if there is one; its perplexity before training."""
+    def resume(self) -> bool:
+        """Go on from the checkpoint; False where there is none."""
         if not self.checkpoint.exists():
-            return None
-        state = torch.load(self.checkpoint, weights_only=True)
+            return False
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.encoder.device)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.tokens, self.steps, self.seconds = state["tokens"], state["steps"], state["seconds"]
-        return state["perplexity_before"]
+        self.points = [AdaptationPoint(*point) for point in state["points"]]
+        self.recent, self.losses_before = state["recent"], state["losses_before"]
+        self.follow(tuple(self.points))
+        return True
 
 
 def _hide(
@@ -258,6 +296,25 @@ def _batches(sequences: Sequence[str], settings: AdaptationSettings, skip: int) 
             if n_made > skip:
                 yield batch
         epoch += 1
+
+
+def _held_out_batches(sequences: Sequence[str], crop_length: int) -> Iterator[list[str]]:
+    """Each held-out sequence once, in the order given and cut by a fixed rule, about a thousand letters together."""
+    generator = np.random.default_rng(7)
+    batch: list[str] = []
+    total = judged = 0
+    for sequence in sequences:
+        begin = int(generator.integers(max(0, len(sequence) - crop_length) + 1))
+        batch.append(sequence[begin : begin + crop_length])
+        total += len(batch[-1])
+        if total >= HELD_OUT_BATCH:
+            yield batch
+            judged += total
+            batch, total = [], 0
+        if judged >= MOST_HELD_OUT:
+            return
+    if batch:
+        yield batch
 
 
 def _schedule(done: float) -> float:
