@@ -299,15 +299,17 @@ def _batches(sequences: Sequence[str], settings: AdaptationSettings, skip: int) 
 
 
 def _held_out_batches(sequences: Sequence[str], crop_length: int) -> Iterator[list[str]]:
-    """Each held-out sequence once, in the order given and cut by a fixed rule, about a thousand letters together."""
+    """Each held-out sequence once, in the order given and cut by a fixed rule, a few hundred letters together."""
     generator = np.random.default_rng(7)
+    # Few sequences make small batches, for the interval needs several.
+    at_once = min(HELD_OUT_BATCH, sum(min(len(s), crop_length) for s in sequences) / FEWEST_SEQUENCES)
     batch: list[str] = []
     total = judged = 0
     for sequence in sequences:
         begin = int(generator.integers(max(0, len(sequence) - crop_length) + 1))
         batch.append(sequence[begin : begin + crop_length])
         total += len(batch[-1])
-        if total >= HELD_OUT_BATCH:
+        if total >= at_once:
             yield batch
             judged += total
             batch, total = [], 0

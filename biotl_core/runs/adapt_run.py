@@ -1,6 +1,7 @@
 """The work of a run of kind "adapt": hold out, learn, judge, and put the new backbone among the others."""
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,7 +23,7 @@ from biotl_core.progress import Control
 from biotl_core.runs.adaptations import say_outcome
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.json_files import write_json_atomically
-from biotl_core.wording import plain, say_count, say_seconds
+from biotl_core.wording import say_count, say_seconds
 
 _PARTS = "parts.parquet"
 _NOT_KNOWN = "licence not known"
@@ -104,6 +105,11 @@ def _write_history(folder: Path, points: Sequence[AdaptationPoint]) -> None:
     unfinished.replace(folder / "history.jsonl")
 
 
+def _told(text: str) -> str:
+    """A user's words without what would be markup in a card."""
+    return " ".join(re.sub(r"[\[\]<>`|*\\]", " ", text).split())
+
+
 def _card(
     config: dict[str, Any], start: _Start, result: AdaptationResult, n_learned: int, n_held_out: int, how: str
 ) -> str:
@@ -112,21 +118,21 @@ def _card(
     plural = ALPHABETS[config["modality"]].plural
     new = config.get("new_model", {})
     begun = start.title or f"random weights ({new['layers']} layers, width {new['width']})"
-    notes = "".join(f"\n* {plain(note)}" for note in config["notes"])
+    notes = "".join(f"\n* {_told(note)}" for note in config["notes"])
     return f"""---
 license: other
 license_name: {json.dumps(start.licence)}
 ---
-# {plain(_title(config, start))}
+# {_told(_title(config, start))}
 
-A language model for {plural}, begun from {plain(begun)} by masked language modelling on unlabelled sequences
+A language model for {plural}, begun from {_told(begun)} by masked language modelling on unlabelled sequences
 with BioTL.
 
 | | |
 |---|---|
-| Licence | {plain(start.licence)} |
-| Data | {plain(config["source"])}: {say_count(n_learned, "sequence")} learned from, {n_held_out:,} held out |
-| Held out | {plain(how)} |
+| Licence | {_told(start.licence)} |
+| Data | {_told(config["source"])}: {say_count(n_learned, "sequence")} learned from, {n_held_out:,} held out |
+| Held out | {_told(how)} |
 | Letters seen | {result.tokens:,} in {result.steps:,} steps, {say_seconds(result.seconds)} on {config["device"]} |
 | Step size | {settings.learning_rate:g} at its peak, {settings.batch_tokens:,} letters a step, seed {settings.seed} |
 | Held-out perplexity | {result.perplexity_before:.2f} before, {result.perplexity_after:.2f} after |
