@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+import uuid
 import zipfile
 from collections.abc import Iterable
 from itertools import count
@@ -120,10 +121,12 @@ def remove_backbone(backbone: Backbone) -> None:
 def zip_backbone(backbone: Backbone, target: Path) -> Path:
     """Write the model as a zip that holds one plain Hugging Face folder; UserError when it is not here."""
     folder = locate_backbone(backbone)
+    unfinished = target.with_name(f".{uuid.uuid4().hex[:8]}-{target.name}")
     # Weights do not compress, so they are only packed: many times faster.
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(path for path in folder.iterdir() if path.is_file()):
             archive.write(path, f"{safe_name(backbone.name)}/{path.name}")
+    unfinished.replace(target)
     return target
 
 
