@@ -33,7 +33,8 @@ from widgets.table_source import FORMATS, find_table, keep_file, table_title
 
 STORE = "adapt"
 _UPLOAD, _DATASET = "Upload a file", "A dataset of the Data page"
-_EXPERT = ("batch_tokens", "crop_length", "weight_decay", "seed")
+_EXPERT = (("learning_rate", "batch_tokens"), ("crop_length", "weight_decay"), ("seed",))
+"""Settings under "More settings", by column."""
 
 
 class _Source(NamedTuple):
@@ -257,7 +258,7 @@ def _draw_expert(backbone: Backbone) -> dict[str, Any]:
     settings = {setting.name: setting for setting in fields(AdaptationSettings)}
     standard, chosen = HoldingOut(), {}
     with st.expander("More settings", icon=":material/tune:"):
-        for column, names in zip(st.columns(3), (("learning_rate",), _EXPERT[:2], _EXPERT[2:]), strict=True):
+        for column, names in zip(st.columns(3), _EXPERT, strict=True):
             for name in names:
                 about = settings[name].metadata
                 guess = (

@@ -42,6 +42,9 @@ HELD_OUT_BATCH = 1024
 """Letters that are judged together; these batches are what the interval of the gain is drawn from."""
 MOST_HELD_OUT = 131_072
 """Held-out letters that are judged at most: more would cost time and tell nothing new."""
+ENOUGH_JUDGED = 40_000
+"""Where fewer letters are held out, each sequence is judged several times, with other letters hidden."""
+MOST_MASKINGS = 8
 
 
 def adapt(
@@ -131,7 +134,9 @@ class _Trainer:
         self.model, self.encoder, self.settings = model, encoder, settings
         self.held_out = list(_held_out_batches(held_out, settings.crop_length))
         self.follow = follow
-        self.looks = look_at(settings.tokens, sum(len(s) for batch in self.held_out for s in batch))
+        judged = sum(len(s) for batch in self.held_out for s in batch)
+        self.n_maskings = max(1, min(MOST_MASKINGS, ENOUGH_JUDGED // max(1, judged)))
+        self.looks = look_at(settings.tokens, self.n_maskings * judged)
         self.checkpoint = folder / "checkpoint" / "last.pt"
         self.optimizer = torch.optim.AdamW(_decayed_groups(model, settings.weight_decay), betas=(0.9, 0.98))
         self.tokens = self.steps = 0
@@ -222,8 +227,10 @@ class _Trainer:
     def held_out_losses(self) -> list[float]:
         """The mean loss of each held-out batch, at letters hidden by a fixed rule, the same at every look."""
         self.model.eval()
+        maskings = range(self.n_maskings)
         return [
-            float(self._loss(batch, np.random.default_rng((7, i)))) for i, batch in enumerate(self.held_out)
+            float(np.mean([float(self._loss(batch, np.random.default_rng((7, i, m)))) for m in maskings]))
+            for i, batch in enumerate(self.held_out)
         ]
 
     def save(self) -> None:

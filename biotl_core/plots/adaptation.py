@@ -27,7 +27,13 @@ def plot_adaptation(points: Sequence[dict[str, Any]], letters: int) -> go.Figure
             y=before, line={"color": QUIET, "width": 1, "dash": "dot"}, row=1, col=2,
             annotation={"text": f"before: {before:.3g}", "showarrow": False, "yanchor": "bottom"},
         )  # fmt: skip
-    figure.update_xaxes(title_text="Letters read", range=[0, 1.03 * max([letters, *_letters(points)])])
+    if not learned:
+        figure.add_annotation(
+            text="no value yet", x=0.5, y=0.5, xref="x domain", yref="y domain", showarrow=False
+        )
+        figure.update_yaxes(showticklabels=False, showgrid=False, col=1)
+    end = max([letters, *_letters(points)])
+    figure.update_xaxes(title_text="Letters read", range=[-0.03 * end, 1.03 * end])
     figure.update_yaxes(title_text="Loss of the steps", col=1)
     figure.update_yaxes(title_text="Held-out perplexity", col=2)
     figure.update_layout(showlegend=False)
