@@ -75,7 +75,11 @@ def test_a_run_ends_in_a_backbone_that_can_be_used(tiny):
     assert result.verdict == "helped" and told.startswith("It helped: held-out perplexity fell from")
     made = made_backbone(run)
     assert made.name == "my-phages" and made.title == "my phages (adapted from tiny)"
-    assert made.note == say_outcome(result) and made.licence == tiny.licence and made.layers == tiny.layers
+    assert (
+        made.note == f"Read my *phages*.fasta. {say_outcome(result)}"
+        and made.licence == tiny.licence
+        and made.layers == tiny.layers
+    )
     assert backbone_state(made) == "here" and is_own(made) and can_be_adapted(made)
     card = read_card(locate_backbone(made))
     assert "my phages .fasta" in card and "2 rows left out." in card
@@ -175,7 +179,7 @@ def test_worse_is_said_plainly_with_the_number():
     worse = AdaptationResult(10.0, 11.5, 10, 1, 1.0, 1.1, 1.2)
     assert say_outcome(worse).startswith("It did not help: held-out perplexity rose from 10.0 to 11.5")
     same = AdaptationResult(10.0, 9.9, 10, 1, 1.0, 0.9, 1.1)
-    assert "no difference that can be told" in say_outcome(same) and "1 %" in say_outcome(same)
+    assert "no difference that can be told" in say_outcome(same) and "1.0 %" in say_outcome(same)
 
 
 def test_the_cost_grows_with_the_letters(tiny):

@@ -62,7 +62,7 @@ def test_an_example_becomes_an_adaptation_that_was_asked_for(tiny, launched):
     at = open_form()
     assert "Let a backbone read your own sequences first" in [one.value for one in at.subheader]
     assert button(at, "Start reading").disabled
-    button(at, "Try with: 900 protein variants").click().run()
+    button(at, "Try with proteins of an example").click().run()
     assert not at.exception
     assert "to learn from" in texts(at) and "Every sequence is read about" in texts(at)
     assert "Roughly" in texts(at)
@@ -83,7 +83,7 @@ def test_an_example_becomes_an_adaptation_that_was_asked_for(tiny, launched):
 
 def test_another_kind_of_backbone_is_refused_in_a_sentence(tiny, launched):
     at = open_form()
-    button(at, "Try with: 900 protein variants").click().run()
+    button(at, "Try with proteins of an example").click().run()
     at.selectbox(key="adapt-backbone-protein").set_value("biotl-dna").run()
     assert not at.exception
     assert "this backbone reads DNA sequences" in at.error[0].value.replace("\\", "")
@@ -97,6 +97,7 @@ def test_a_finished_adaptation_answers_and_leads_to_training(tiny):
     assert "It helped" in shown.replace("\\", "") and "<b>" not in shown
     assert [metric.label for metric in at.metric][:2] == ["Perplexity before", "Perplexity after"]
     assert len(at.get("plotly_chart")) == 1
+    assert "adapt 'my *phages*.fasta' --name mine --backbone tiny --letters 4000" in at.code[-1].value
     button(at, "Go to Train with it").click().run()
     assert not at.exception
     assert [title.value for title in at.title] == ["Train"]

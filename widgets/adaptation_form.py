@@ -1,6 +1,6 @@
 """What a backbone shall learn from, which one, and how: the form of an adaptation."""
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from biotl_core.learning.speed import read_speed, size_millions
 from biotl_core.runs.adaptations import HoldingOut, say_cost, start_adaptation, usual_letters
 from biotl_core.shell import shell_command
 from biotl_core.wording import plain, plain_sentence, say_count, say_number
-from widgets.describe import NOUNS
+from widgets.describe import MODALITY_TITLES, NOUNS
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
 from widgets.readers import read_dataset
@@ -76,25 +76,36 @@ class AdaptationChoice(NamedTuple):
 
     def command(self) -> str:
         """The same for the shell."""
-        usual = AdaptationSettings(tokens=1, learning_rate=usual_learning_rate(size_millions(self.backbone)))
-        changed = {
-            setting.name: getattr(self.settings, setting.name)
-            for setting in fields(AdaptationSettings)
-            if setting.name != "tokens"
-            and getattr(self.settings, setting.name) != getattr(usual, setting.name)
+        wanted = {
+            "data": self.address,
+            "backbone": self.backbone.name,
+            "name": self.name,
+            "sequence": self.column,
         }
-        held, standard = self.holding_out, HoldingOut()
-        return shell_command(
-            "adapt",
-            {
-                "data": self.address, "backbone": self.backbone.name, "name": self.name or "NAME",
-                "letters": self.settings.tokens, "sequence": self.column,
-                "hold_out": held.kind if held.kind != standard.kind else None,
-                "share": held.share if held.share != standard.share else None,
-                "identity": held.identity if held.identity != standard.identity else None,
-                **changed,
-            },
-        )  # fmt: skip
+        return adapt_command(wanted, self.settings, self.holding_out, size_millions(self.backbone))
+
+
+def adapt_command(
+    wanted: dict[str, Any], settings: AdaptationSettings, holding_out: HoldingOut, millions: float | None
+) -> str:
+    """The verb `adapt`, without what is at its default.
+
+    Args:
+        wanted: data, name and backbone, or what makes a new one.
+        settings: as chosen.
+        holding_out: as chosen.
+        millions: parameters of the backbone, which decide the usual step size; None where it is not here any more.
+    """
+    rate = AdaptationSettings.learning_rate if millions is None else usual_learning_rate(millions)
+    usual = asdict(AdaptationSettings(tokens=settings.tokens, learning_rate=rate))
+    changed = {name: value for name, value in asdict(settings).items() if value != usual[name]}
+    standard = asdict(HoldingOut())
+    held = {name: value for name, value in asdict(holding_out).items() if value != standard[name]}
+    if "kind" in held:
+        held["hold_out"] = held.pop("kind")
+    return shell_command(
+        "adapt", wanted | {"name": wanted["name"] or "NAME", "letters": settings.tokens} | held | changed
+    )
 
 
 def choose_adaptation(device: Device) -> AdaptationChoice | None:
@@ -149,10 +160,12 @@ def _choose_file() -> _Source | None:
             choices(STORE)["file"] = keep_file(uploaded, uploaded.name, "upload")
             st.rerun()
         with st.container(horizontal=True):
-            for name, example in EXAMPLES.items():
+            firsts = {example.modality: name for name, example in reversed(EXAMPLES.items())}
+            for modality in MODALITY_TITLES:
                 st.button(
-                    f"Try with: {example.title}", type="tertiary", icon=":material/science:",
-                    key=f"adapt-example-{name}", on_click=choices(STORE).update, args=({"file": f"example/{name}"},),
+                    f"Try with {NOUNS[modality][1]} of an example", type="tertiary", icon=":material/science:",
+                    key=f"adapt-example-{modality}", on_click=choices(STORE).update,
+                    args=({"file": f"example/{firsts[modality]}"},),
                 )  # fmt: skip
         return None
     with st.container(horizontal=True, vertical_alignment="center"):

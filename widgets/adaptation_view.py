@@ -6,14 +6,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from biotl_core.backbones.catalogue import find_backbone
 from biotl_core.backbones.entries import Backbone
 from biotl_core.errors import UserError
 from biotl_core.hardware import Device
+from biotl_core.learning.adaptation_settings import AdaptationSettings
+from biotl_core.learning.speed import size_millions
 from biotl_core.plots.adaptation import plot_adaptation
-from biotl_core.runs.adaptations import made_backbone, read_adaptation, say_outcome
+from biotl_core.runs.adaptations import HoldingOut, made_backbone, read_adaptation, say_outcome
 from biotl_core.runs.folder import read_config, read_history, read_result
 from biotl_core.wording import plain, plain_sentence, say_count, say_seconds
-from widgets.adaptation_form import choose_adaptation
+from widgets.adaptation_form import adapt_command, choose_adaptation
 from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards, draw_shell_command
 from widgets.backbone_cards import draw_zip
 from widgets.backbone_choice import take_backbone
@@ -108,6 +111,7 @@ def draw_adaptation(folder: Path) -> None:
         _draw_way_on(made)
     draw_curves(folder)
     _draw_sequences(folder, about, config)
+    _draw_command(config)
 
 
 def _draw_way_on(made: Backbone) -> None:
@@ -129,3 +133,21 @@ def _draw_sequences(folder: Path, about: dict[str, Any], config: dict[str, Any])
         if (folder / "refused.csv").is_file():
             refused = pd.read_csv(folder / "refused.csv", dtype=str)
             download_table(refused, f"{folder.name}-left-out.csv", "Rows left out (CSV)")
+
+
+def _draw_command(config: dict[str, Any]) -> None:
+    wanted: dict[str, Any] = {
+        "data": config["source"],
+        "name": config["title"],
+        "backbone": config["backbone"],
+    }
+    millions = None
+    if new := config.get("new_model"):
+        wanted |= {"from_scratch": True, "modality": config["modality"], **new}
+    else:
+        try:
+            millions = size_millions(find_backbone(config["backbone"]))
+        except UserError:  # removed since: then every setting is named
+            millions = None
+    settings, held = AdaptationSettings(**config["settings"]), HoldingOut(**config["holding_out"])
+    draw_shell_command(adapt_command(wanted, settings, held, millions))

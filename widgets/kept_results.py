@@ -88,7 +88,7 @@ def _draw_by_state(
         draw_state(status.state)
         st.space("stretch")
         if not status.is_open:
-            draw_delete(folder, kind)
+            draw_delete(folder, RUN_PLACES[kind][1], _TITLES.get(kind, kind))
     st.caption(_say_origin(config))
     if status.is_open:
         draw_open_run(folder, status.state, draw_more=draw_live)

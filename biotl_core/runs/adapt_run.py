@@ -61,7 +61,7 @@ def adapt_run(folder: Path, control: Control) -> str:
     made = install_backbone(
         work, config["title"], card, run=f"{config['name']} {config['created']}",
         title=_title(config, start), modality=config["modality"], licence=start.licence,
-        adapted_from=start.title or "random weights", note=told,
+        adapted_from=start.title or "random weights", note=f"Read {config['source']}. {told}",
     )  # fmt: skip
     about = {"n_learned": len(learned), "n_held_out": len(judged), "held_out_by": held_out_by}
     write_json_atomically(

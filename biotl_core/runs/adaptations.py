@@ -242,18 +242,19 @@ def say_outcome(result: AdaptationResult) -> str:
     'It helped: held-out perplexity fell from 15.0 to 12.0 (by 20 %, interval 15 to 25 %).'
     """
     before, after = result.perplexity_before, result.perplexity_after
-    change = (
-        f"from {before:.1f} to {after:.1f}"
-        if f"{before:.1f}" != f"{after:.1f}"
-        else f"from {before:.3f} to {after:.3f}"
-    )
+    digits = 1 if f"{before:.1f}" != f"{after:.1f}" else 3
+    change = f"from {before:.{digits}f} to {after:.{digits}f}"
     if result.verdict == "did not help":
         return f"It did not help: held-out perplexity rose {change}. Prefer the backbone as it was."
-    share = f"by {1 - after / before:.0%}".replace("%", " %")
+    share = f"by {_percent(1 - after / before)} %"
     if result.verdict == "no difference":
         return (
             f"It made no difference that can be told: held-out perplexity went {change} ({share}), which is within "
             "the luck of these sequences."
         )
-    interval = f"interval {1 - result.change_high:.0%} to {1 - result.change_low:.0%}".replace("%", "", 1)
-    return f"It helped: held-out perplexity fell {change} ({share}, {interval.replace('%', ' %')})."
+    low, high = _percent(1 - result.change_high), _percent(1 - result.change_low)
+    return f"It helped: held-out perplexity fell {change} ({share}, interval {low} to {high} %)."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}" if share >= 0.095 else f"{100 * share:.1f}"
