@@ -7,9 +7,9 @@ from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.runs.predictions import start_prediction
 from biotl_core.shell import shell_command
 from widgets import begin_page, draw_error, draw_shell_command
-from widgets.kept_results import choose_result
+from widgets.kept_results import choose_result, open_result
 from widgets.new_sequences_form import choose_coverage, choose_new_sequences, say_what_to_bring
-from widgets.prediction_list import draw_chosen_prediction, open_prediction
+from widgets.prediction_list import draw_chosen_prediction
 from widgets.prediction_view import draw_how_computed
 from widgets.run_choice import choose_finished_run
 
@@ -30,7 +30,7 @@ if st.button("Predict", type="primary", icon=":material/online_prediction:"):
         except UserError as error:
             draw_error(error)
         else:
-            open_prediction(folder)
+            open_result("predict", folder)
 draw_chosen_prediction(prediction)
 data = brought[1] if brought and not brought[1].startswith("pasted") else "NEW.fasta"
 asked = {"coverage": coverage} if coverage != COVERAGE else {}

@@ -112,7 +112,7 @@ def test_a_prediction_of_every_task_can_be_opened_again(task, biotl_home):
     limit = UNLIKE_BELOW[read_config(run)["modality"]]
     is_told = table["remark"].str.startswith("unlike anything in training")
     assert (is_told == (table["identity"] < limit)).all() and is_told.any()
-    assert at.dataframe[-1].value["prediction"].tolist() == ["new"]
+    assert at.dataframe[-1].value["name"].tolist() == ["new"]
 
 
 def test_numbers_are_sorted_the_highest_first(biotl_home):

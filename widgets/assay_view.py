@@ -12,14 +12,12 @@ from biotl_core.plots.new_sequences import plot_error_by_identity
 from biotl_core.plots.screening import plot_models
 from biotl_core.runs.folder import read_config, read_result
 from biotl_core.runs.json_files import read_json
-from biotl_core.runs.status import read_status
 from biotl_core.screening.assays import say_assay_answer
 from biotl_core.screening.models import MODELS
 from biotl_core.screening.scores import SCORES
 from biotl_core.wording import plain, plain_sentence, say_number
-from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards, draw_state
-from widgets.live_run import draw_ended_without_result, draw_open_run
-from widgets.one_run import draw_delete
+from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards
+from widgets.kept_results import draw_head
 
 _CHIPS = {
     "fine": (":material/check:", "green", "fine"),
@@ -30,22 +28,9 @@ _CHIPS = {
 
 def draw_assay(folder: Path) -> dict[str, Any] | None:
     """An assay run by its state; its result where it has finished."""
-    status, config = read_status(folder), read_config(folder)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(folder.name), anchor=False, width="content")
-        draw_state(status.state)
-        st.space("stretch")
-        if st.button("Another assay", icon=":material/swap_horiz:", type="tertiary"):
-            st.query_params.clear()
-            st.rerun()
-        if not status.is_open:
-            draw_delete(folder, "assay")
-    st.caption(f"{plain(config['source'])} · {plain(config['target_name'])}")
-    if status.is_open:
-        draw_open_run(folder, status.state)
-        return None
-    if status.state != "finished":
-        draw_ended_without_result(folder, status, "assay")
+    config = read_config(folder)
+    origin = f"{plain(config['source'])} · {plain(config['target_name'])}"
+    if not draw_head("assay", folder, origin=origin, another="Another assay"):
         return None
     result = read_result(folder) or {}
     draw_answer(plain(say_assay_answer(result)))

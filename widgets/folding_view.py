@@ -1,24 +1,21 @@
 """A structure prediction: its progress, its list of models, and the way to each; earlier ones below."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from biotl_core.errors import UserError
-from biotl_core.runs.folder import RunSummary, list_runs, read_config
+from biotl_core.runs.folder import read_config
 from biotl_core.runs.foldings import read_foldings, read_model
-from biotl_core.runs.status import read_status
 from biotl_core.structures.bundles import make_bundle
 from biotl_core.structures.engines import ENGINES
 from biotl_core.wording import plain, plain_sentence, say_number
-from widgets.answers import draw_answer, draw_state
+from widgets.answers import draw_answer
 from widgets.folding_form import draw_folding_form
 from widgets.frame import draw_error
-from widgets.kept_results import choose_result
-from widgets.live_run import draw_ended_without_result, draw_open_run
-from widgets.one_run import draw_delete
-from widgets.run_list import state_column
+from widgets.kept_results import choose_result, draw_earlier, draw_head
 
 _ROW_PIXELS = 35
 _SCORE_COLUMNS = {
@@ -38,26 +35,17 @@ _SCORE_COLUMNS = {
     ),
 }
 """How the scores of the engines are shown."""
+_EARLIER_COLUMNS = {"engine": "Engine", "n": st.column_config.NumberColumn("Sequences")}
 _SHOWN_ROWS = 6
 
 
 def draw_folding(folder: Path) -> None:
     """One run by its state; a model is opened by choosing its row."""
-    status, config = read_status(folder), read_config(folder)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(folder.name), anchor=False, width="content")
-        draw_state(status.state)
-        st.space("stretch")
-        if not status.is_open:
-            draw_delete(folder, "fold")
-    if status.is_open:
-        draw_open_run(folder, status.state)
-    elif status.state != "finished":
-        draw_ended_without_result(folder, status, "fold")
+    is_finished, config = draw_head("fold", folder, origin=""), read_config(folder)
     models = read_foldings(folder)
     if models.empty:
         return
-    if status.state == "finished":
+    if is_finished:
         draw_answer(_answer(models, config))
     _draw_models(folder, models)
 
@@ -129,53 +117,8 @@ def open_model(run: str, model: str) -> None:
     st.session_state["structure"] = st.query_params["structure"] = f"fold/{run}/{model}"
 
 
-def draw_earlier_foldings(chosen: Path | None) -> None:
-    """The list of all structure predictions; choosing one opens it."""
-    runs = list_runs("fold")
-    if not runs:
-        return
-    st.subheader("Earlier predictions", anchor=False)
-    names = [run.name for run in runs]
-    default = [names.index(chosen.name)] if chosen is not None and chosen.name in names else []
-    event = st.dataframe(
-        _as_table(runs),
-        key=f"folding-list-{chosen.name if chosen else ''}-{len(names)}",
-        on_select="rerun",
-        selection_mode="single-row",
-        selection_default={"selection": {"rows": default}},
-        hide_index=True,
-        height=_ROW_PIXELS * (min(len(names), _SHOWN_ROWS) + 1) + 3,
-        column_config={
-            "state": state_column(),
-            "prediction": "Prediction",
-            "engine": "Engine",
-            "n": st.column_config.NumberColumn("Sequences"),
-            "when": st.column_config.DatetimeColumn("Started", format="distance"),
-        },
-        alt="Earlier structure predictions",
-    )
-    selected = list(event["selection"]["rows"])
-    if selected and selected != default:
-        st.query_params["fold"] = names[selected[0]]
-        st.rerun()
-
-
-def _as_table(runs: list[RunSummary]) -> pd.DataFrame:
-    configs = []
-    for run in runs:
-        try:
-            configs.append(read_config(run.folder))
-        except UserError:
-            configs.append({})
-    return pd.DataFrame(
-        {
-            "state": [[run.status.state] for run in runs],
-            "prediction": [run.name for run in runs],
-            "engine": [config.get("engine", "") for config in configs],
-            "n": pd.array([config.get("n_sequences") for config in configs], dtype="Int64"),
-            "when": pd.to_datetime([run.created or None for run in runs], utc=True, format="ISO8601"),
-        }
-    )
+def _facts(config: dict[str, Any]) -> dict[str, Any]:
+    return {"engine": config.get("engine", ""), "n": config.get("n_sequences")}
 
 
 def draw_prediction_task() -> None:
@@ -191,4 +134,4 @@ def draw_prediction_task() -> None:
             draw_folding(folder)
         except UserError as error:
             draw_error(error)
-    draw_earlier_foldings(folder)
+    draw_earlier("fold", folder, _facts, _EARLIER_COLUMNS)

@@ -12,16 +12,14 @@ from biotl_core.errors import UserError
 from biotl_core.plots.screening import plot_library
 from biotl_core.runs.folder import find_run, read_config, read_result
 from biotl_core.runs.screening_requests import read_atom_weights, read_hits, read_targets
-from biotl_core.runs.status import read_status
 from biotl_core.screening.drawing import as_sdf, conformer, draw_molecule
 from biotl_core.screening.scores import SCORES
 from biotl_core.structures.scene import molecule_scene
 from biotl_core.wording import plain, say_count, say_number, say_seconds
-from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards, draw_state
+from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
-from widgets.live_run import draw_ended_without_result, draw_open_run
-from widgets.one_run import draw_delete
+from widgets.kept_results import draw_head
 from widgets.viewer import draw_structure_viewer
 
 _GRID = 12
@@ -55,21 +53,11 @@ def add_run_of_screen() -> None:
 
 
 def draw_screen(folder: Path) -> None:
-    """A screen by its
-    state.
-    """
-    status, config = read_status(folder), read_config(folder)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(f"Ranked: {plain(config['source'])}", anchor=False, width="content")
-        draw_state(status.state)
-        st.space("stretch")
-        if not status.is_open:
-            draw_delete(folder, "screen")
-    if status.is_open:
-        draw_open_run(folder, status.state)
-    elif status.state != "finished":
-        draw_ended_without_result(folder, status, "screen")
-    elif config.get("molecule"):
+    """A screen by its state."""
+    config = read_config(folder)
+    if not draw_head("screen", folder, title=f"Ranked: {plain(config['source'])}", origin=""):
+        return
+    if config.get("molecule"):
         _draw_targets(folder, read_result(folder) or {})
     else:
         try:

@@ -13,18 +13,16 @@ from biotl_core.plots import plot_predicted_against_true
 from biotl_core.plots.screening import plot_models
 from biotl_core.runs.folder import read_config, read_history, read_result
 from biotl_core.runs.screening_requests import start_pairs, start_repurposing
-from biotl_core.runs.status import read_status
 from biotl_core.screening.assays import say_pair_answer
 from biotl_core.screening.pair_splits import PAIR_SPLITS
 from biotl_core.screening.pairs import guess_pair_reading
 from biotl_core.screening.scores import SCORES
 from biotl_core.wording import plain, plain_sentence, say_number
-from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards, draw_state
+from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards
 from widgets.assay_view import draw_audit
 from widgets.frame import draw_error
 from widgets.kept import kept
-from widgets.live_run import draw_ended_without_result, draw_open_run
-from widgets.one_run import draw_delete
+from widgets.kept_results import draw_head
 
 _CONTROLS = (
     "Correlation of the towers with the measured pairs, and with one side of each pair swapped for another's."
@@ -63,22 +61,9 @@ def draw_pairs_start(store: str, path: Path, source: str, raw: RawTable, partner
 
 def draw_pairs(folder: Path) -> dict[str, Any] | None:
     """A pair run by its state; its result where it has finished."""
-    status, config = read_status(folder), read_config(folder)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(folder.name), anchor=False, width="content")
-        draw_state(status.state)
-        st.space("stretch")
-        if st.button("Another table", icon=":material/swap_horiz:", type="tertiary"):
-            st.query_params.clear()
-            st.rerun()
-        if not status.is_open:
-            draw_delete(folder, "pairs")
-    st.caption(f"{plain(config['source'])} · {plain(config['target_name'])}")
-    if status.is_open:
-        draw_open_run(folder, status.state)
-        return None
-    if status.state != "finished":
-        draw_ended_without_result(folder, status, "pairs")
+    config = read_config(folder)
+    origin = f"{plain(config['source'])} · {plain(config['target_name'])}"
+    if not draw_head("pairs", folder, origin=origin, another="Another table"):
         return None
     result = read_result(folder) or {}
     draw_answer(plain(say_pair_answer(result)))
