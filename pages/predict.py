@@ -9,6 +9,7 @@ from biotl_core.shell import shell_command
 from widgets import begin_page, draw_error, draw_shell_command
 from widgets.kept_results import choose_result, open_result
 from widgets.new_sequences_form import choose_coverage, choose_new_sequences, say_what_to_bring
+from widgets.next_steps import draw_next_steps
 from widgets.prediction_list import draw_chosen_prediction
 from widgets.prediction_view import draw_how_computed
 from widgets.run_choice import choose_finished_run
@@ -31,6 +32,7 @@ if st.button("Predict", type="primary", icon=":material/online_prediction:"):
             draw_error(error)
         else:
             open_result("predict", folder)
+draw_next_steps(run.name, run.modality, run.task)
 draw_chosen_prediction(prediction)
 data = brought[1] if brought and not brought[1].startswith("pasted") else "NEW.fasta"
 asked = {"coverage": coverage} if coverage != COVERAGE else {}

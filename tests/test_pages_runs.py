@@ -17,10 +17,10 @@ from widgets.transfer_view import comparison_table, with_twin
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def open_runs(**query: str) -> AppTest:
-    """The Runs page at an address."""
+def open_runs(page: str = "runs", **query: str) -> AppTest:
+    """The Runs page, or another one, at an address."""
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    at.switch_page("pages/runs.py")
+    at.switch_page(f"pages/{page}.py")
     for word, value in query.items():
         at.query_params[word] = value
     at.run()
@@ -210,3 +210,15 @@ def test_the_history_as_csv_has_a_line_a_pass(biotl_home):
     assert len(lines) == 6
     assert {"epoch", "train_loss", "spearman"} <= set(lines[0].split(","))
     delete_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("task", "leads_to"),
+    [("regression", ["scan", "next"]), ("classification", ["scan", "next"]), ("residue_regression", [])],
+)
+def test_a_finished_run_leads_to_scan_and_to_the_next_round(task, leads_to, biotl_home):
+    make_run(biotl_home, "one", task)
+    for page in ("runs", "predict"):
+        at = open_runs(page, run="one")
+        links = [link.proto.page for link in at.get("page_link")]
+        assert [link for link in links if link in ("scan", "next")] == leads_to, page

@@ -13,11 +13,12 @@ from biotl_core.plots import plot_comparison
 from biotl_core.reports.document import make_report
 from biotl_core.reports.record import read_record
 from biotl_core.runs.export import zip_model
-from biotl_core.runs.folder import read_history
+from biotl_core.runs.folder import read_config, read_history
 from biotl_core.runs.verdict import answer_sentence, metric_title
 from biotl_core.wording import plain
 from widgets.answers import NumberCard, draw_answer, draw_number_cards
 from widgets.navigation import open_page
+from widgets.next_steps import draw_next_steps
 from widgets.run_questions import draw_how_good, draw_map, draw_where_wrong
 from widgets.run_record import draw_record
 from widgets.studies_view import draw_studies
@@ -47,6 +48,7 @@ def draw_finished_run(folder: Path, result: dict[str, Any]) -> None:
         if st.button("Predict new sequences", type="primary", icon=":material/arrow_forward:"):
             open_page("predict", run=folder.name)
         _draw_downloads(folder)
+    draw_next_steps(folder.name, read_config(folder)["modality"], result["task"])
     _draw_questions(folder, result)
 
 

@@ -21,6 +21,9 @@ MOST_CHOSEN = 1536
 INTERVAL = 0.9
 """Share of measurements that the stated interval shall hold."""
 
+TASKS = ("regression", "classification")
+"""What a run must have learned for a plan."""
+
 
 @dataclass(frozen=True)
 class PlanRequest:
@@ -89,7 +92,7 @@ def _check(run_folder: Path, config: dict[str, Any], request: PlanRequest, new: 
     name = run_folder.name
     if read_status(run_folder).state != "finished":
         raise UserError(f"The run '{name}' has not finished; choose a finished run.")
-    if config["task"] not in ("regression", "classification"):
+    if config["task"] not in TASKS:
         raise UserError(
             f"The run '{name}' predicts several values a sequence; the next round needs a run of one number or class."
         )

@@ -20,7 +20,8 @@ from biotl_core.runs.status import read_status
 MOST_SUBSTITUTIONS = 200_000
 """More is no question about a protein any more, but a genome in the wrong place."""
 BackboneMethod = Literal["masked", "wild_type"]
-_TASKS = ("regression", "classification", "multilabel")
+TASKS = ("regression", "classification", "multilabel")
+"""What a run must have learned to judge substitutions."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def start_run_scan(run_folder: Path, new: NewSequences, source: str, outcome: st
     config = read_config(run_folder)
     if read_status(run_folder).state != "finished":
         raise UserError(f"The run '{run_folder.name}' has not finished; choose a finished run.")
-    if config["task"] not in _TASKS:
+    if config["task"] not in TASKS:
         raise UserError(
             f"The run '{run_folder.name}' predicts a value for each residue; a scan needs one for the whole sequence."
         )
