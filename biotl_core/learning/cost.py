@@ -9,7 +9,7 @@ from biotl_core.backbones.catalogue import Backbone, backbone_state, list_backbo
 from biotl_core.data.dataset import PARTS, Dataset, Part
 from biotl_core.data.tasks import TASKS, TaskName
 from biotl_core.hardware import Device
-from biotl_core.learning.settings import METHODS, TrainingSettings, TuningMethod
+from biotl_core.learning.settings import METHODS, TrainingSettings, TuningMethod, last_layer_settings
 from biotl_core.learning.speed import Speed, count_tokens, forward_flops, read_speed, size_millions
 from biotl_core.wording import say_about, say_seconds
 
@@ -125,7 +125,20 @@ def _cost(
 
 
 def count_seconds(backbone: Backbone, workload: Workload, settings: TrainingSettings, speed: Speed) -> float:
-    """Seconds of a whole run with resolved settings, every pass over the data included."""
+    """Seconds of a whole run with resolved settings, every pass over the data included.
+
+    Beside a model of which more than the last layer was tuned, the last layer alone is trained for comparison.
+    """
+    seconds = _START_SECONDS + _training_seconds(backbone, workload, settings, speed)
+    if settings.method in ("lora", "full") and settings.processes == 1:
+        alone = last_layer_settings(settings, TASKS[workload.task_name])
+        seconds += _training_seconds(backbone, workload, alone, speed)
+    return seconds
+
+
+def _training_seconds(
+    backbone: Backbone, workload: Workload, settings: TrainingSettings, speed: Speed
+) -> float:
     flops = {p: forward_flops(backbone, n, settings.max_length) for p, n in workload.lengths.items()}
     if settings.method == "frozen":
         # Each sequence is read once, and for targets per residue once more for the map of whole sequences.
@@ -141,8 +154,7 @@ def count_seconds(backbone: Backbone, workload: Workload, settings: TrainingSett
     is_one_step = settings.optimizer == "gradient_descent"
     steps = 1 if is_one_step else -(-len(workload.lengths["train"]) // settings.batch_size)
     return (
-        _START_SECONDS
-        + 1e-9 * forward / speed.forward_gflops
+        1e-9 * forward / speed.forward_gflops
         + 1e-9 * training / speed.training_gflops
         + settings.epochs * steps * _STEP_SECONDS
     )

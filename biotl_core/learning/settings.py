@@ -263,3 +263,9 @@ def setting_default(name: str) -> Any:
         if setting.name == name and setting.default is not MISSING:
             return setting.default
     raise KeyError(name)
+
+
+def last_layer_settings(settings: TrainingSettings, task: Task) -> TrainingSettings:
+    """The same choices for the last layer alone; those that were made for another method are left open."""
+    chosen = {**settings.to_dict(), **dict.fromkeys(METHOD_SETTINGS), "method": "frozen", "processes": 1}
+    return TrainingSettings(**chosen).resolved(task)

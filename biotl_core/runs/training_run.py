@@ -11,12 +11,11 @@ from accelerate import Accelerator
 from biotl_core.backbones.catalogue import Backbone, find_backbone, locate_backbone
 from biotl_core.backbones.embeddings import MemoryStore, embed, open_store
 from biotl_core.data.dataset import Dataset
-from biotl_core.data.tasks import Task
 from biotl_core.evaluation.metrics import Arrays
 from biotl_core.evaluation.tables import as_cell
 from biotl_core.learning.model import SequenceModel, save_model
 from biotl_core.learning.prediction import predict_examples
-from biotl_core.learning.settings import METHOD_SETTINGS, TrainingSettings
+from biotl_core.learning.settings import TrainingSettings, last_layer_settings
 from biotl_core.learning.training import make_accelerator
 from biotl_core.progress import Control
 from biotl_core.runs.certainty_files import save_certainty
@@ -112,16 +111,10 @@ def _rivals(
         trained[name] = title, predict_examples(tuned.model, tuned.examples(dataset.part("test")), control)
 
     if settings.method in ("lora", "full") and accelerator.num_processes == 1:
-        train(FROZEN, "Only the last layer learned", frozen_settings(settings, dataset.task), False)
+        train(FROZEN, "Only the last layer learned", last_layer_settings(settings, dataset.task), False)
     if config.get("random_twin") and settings.method != "scratch":
         train(TWIN, "The same backbone from random weights", settings, True)
     return trained
-
-
-def frozen_settings(settings: TrainingSettings, task: Task) -> TrainingSettings:
-    """The same choices for the last layer alone; those that were made for another method are left open."""
-    chosen = {**settings.to_dict(), **dict.fromkeys(METHOD_SETTINGS), "method": "frozen", "processes": 1}
-    return TrainingSettings(**chosen).resolved(task)
 
 
 def _write_map(
