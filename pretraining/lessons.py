@@ -22,14 +22,13 @@ class SecondaryStructureLesson:
 
     every = 5
 
-    def __init__(self, data: Path, width: int, letters_a_step: int = 4096):
+    def __init__(self, corpus: Path, width: int, letters_a_step: int = 4096):
         """Args:
-        data: folder with the benchmark sets.
+        corpus: folder that `pretraining.corpora` wrote.
         width: of the backbone's vectors.
         letters_a_step: residues a lesson.
         """
-        table = pd.read_csv(data / "sequences" / "protein_residue" / "secondary_structure_flip.csv.gz")
-        table = table[table["split"] == "train"]
+        table = pd.read_parquet(corpus / "secondary_structure.parquet")
         self.sequences = table["sequence"].tolist()
         self.classes = [
             np.array([_CLASSES.index(c) if m == "R" else _UNKNOWN for c, m in zip(labels, mask, strict=True)])

@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 
-from biotl_core.backbones.encoder import PACKABLE, Encoder, Tokenizer
+from biotl_core.backbones.encoder import PACKABLE, Encoder, Tokenizer, Tokens
 from biotl_core.data.dataset import Modality
 from biotl_core.errors import UserError
 from biotl_core.learning.adaptation_settings import (
@@ -226,22 +226,11 @@ class _Trainer:
         """Mean cross-entropy at the hidden letters."""
         batch = sorted(batch, key=len)
         tokens = self.encoder.tokenizer.encode(batch)
-        letters = np.unique(
-            np.concatenate([ids[tokens.n_before : len(ids) - tokens.n_after] for ids in tokens.ids])
-        )
-        hidden, answers, where = [], [], []
-        offset = 0
-        for ids in tokens.ids:
-            masked, chosen = _hide(ids, tokens, letters, self.encoder.tokenizer.mask_id, generator)
-            hidden.append(masked)
-            answers.append(ids[chosen])
-            where.append(chosen + offset)
-            offset += len(ids)
-        out = self.encoder._packed(hidden, [len(ids) for ids in hidden])
-        device = out.device
-        states = out[torch.from_numpy(np.concatenate(where)).to(device)]
+        hidden, chosen, answers = _hide(tokens, self.encoder.tokenizer.mask_id, generator)
+        out = self.encoder._packed([hidden], [len(ids) for ids in tokens.ids])
+        states = out[torch.from_numpy(chosen).to(out.device)]
         logits = _language_head(self.model)(states).float()
-        return functional.cross_entropy(logits, torch.from_numpy(np.concatenate(answers)).to(device))
+        return functional.cross_entropy(logits, torch.from_numpy(answers).to(out.device))
 
     @torch.no_grad()
     def held_out_losses(self) -> list[float]:
@@ -285,19 +274,24 @@ class _Trainer:
 
 
 def _hide(
-    ids: np.ndarray, tokens: Any, letters: np.ndarray, mask_id: int, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Token numbers with some letters hidden, and the positions of these."""
-    inner = np.arange(tokens.n_before, len(ids) - tokens.n_after)
-    chosen = inner[generator.random(len(inner)) < MASKED_SHARE]
-    if len(chosen) == 0 and len(inner):
-        chosen = generator.choice(inner, 1)
-    masked = ids.copy()
+    tokens: Tokens, mask_id: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All token numbers end to end with some letters hidden, the positions of these, and what was there."""
+    flat = np.concatenate(tokens.ids)
+    ends = np.cumsum([len(ids) for ids in tokens.ids])
+    starts = np.concatenate([[0], ends[:-1]])
+    is_letter = np.ones(len(flat), dtype=bool)
+    is_letter[(starts[:, None] + np.arange(tokens.n_before)).ravel()] = False
+    is_letter[(ends[:, None] - 1 - np.arange(tokens.n_after)).ravel()] = False
+    chosen = np.flatnonzero(is_letter & (generator.random(len(flat)) < MASKED_SHARE))
+    if len(chosen) == 0:
+        chosen = generator.choice(np.flatnonzero(is_letter), 1)
+    hidden = flat.copy()
     fate = generator.random(len(chosen))
-    masked[chosen[fate < 0.8]] = mask_id
+    hidden[chosen[fate < 0.8]] = mask_id
     others = chosen[(fate >= 0.8) & (fate < 0.9)]
-    masked[others] = generator.choice(letters, len(others))
-    return masked, chosen
+    hidden[others] = generator.choice(np.unique(flat[is_letter]), len(others))
+    return hidden, chosen, flat[chosen]
 
 
 def _batches(sequences: Sequence[str], settings: AdaptationSettings, skip: int) -> Iterator[list[str]]:
