@@ -13,6 +13,7 @@ POSITIONAL = {
     "train": ("data",),
     "predict": ("run", "data"),
     "embed": ("data",),
+    "adapt": ("data",),
     "scan": ("data",),
     "assay": ("data",),
     "screen": ("run", "library"),

@@ -1,16 +1,17 @@
-"""Models: which pretrained models are on this computer, and the way to others."""
+"""Models: which pretrained models are on this computer, the way to others, and to adapt one to one's own sequences."""
 
 import os
 
 import streamlit as st
 
-from biotl_core.backbones.catalogue import backbone_state, list_backbones
+from biotl_core.backbones.catalogue import backbone_state, list_backbones, list_unreadable
 from biotl_core.errors import UserError
 from biotl_core.hardware import devices
 from biotl_core.home import home_folder
 from biotl_core.learning.speed import USUAL_LENGTHS
 from biotl_core.wording import plain
-from widgets import begin_page, chosen_dataset_name, draw_shell_command, read_dataset
+from widgets import begin_page, chosen_dataset_name, draw_error, draw_shell_command, read_dataset
+from widgets.adaptation_view import ADAPT, choose_view, draw_adaptation_task
 from widgets.backbone_cards import draw_backbone_cards, latest_downloads
 from widgets.backbone_sources import asked_backbone, draw_hub_form, draw_import_form
 from widgets.describe import MODALITY_TITLES
@@ -18,7 +19,13 @@ from widgets.kept import kept
 from widgets.speed_probe import draw_running_probe
 
 begin_page("models", "Pretrained models to start from: which are on this computer, and how to get others.")
-device, downloads, asked = devices()[0], latest_downloads(), asked_backbone()
+device = devices()[0]
+if choose_view() == ADAPT:
+    draw_adaptation_task(device)
+    st.stop()
+downloads, asked = latest_downloads(), asked_backbone()
+for problem in list_unreadable():
+    draw_error(UserError(problem))
 if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
     st.info(
         "Downloads are switched off on this computer (HF_HUB_OFFLINE). What is here works; other models can be "

@@ -8,10 +8,11 @@ import streamlit as st
 
 from biotl_core.backbones.catalogue import backbone_state, locate_backbone
 from biotl_core.backbones.entries import Backbone
-from biotl_core.backbones.folders import read_card
-from biotl_core.backbones.importing import is_own, remove_backbone
+from biotl_core.backbones.folders import describe_folder, read_card
+from biotl_core.backbones.importing import is_own, remove_backbone, zip_backbone
 from biotl_core.errors import UserError
 from biotl_core.hardware import Device
+from biotl_core.home import home_subfolder, safe_name
 from biotl_core.learning.speed import read_speed
 from biotl_core.runs.folder import RunSummary, list_runs, read_progress, start_run, stop_run
 from biotl_core.runs.status import read_status
@@ -168,5 +169,17 @@ def _draw_more(backbone: Backbone, device: Device) -> None:
     ):
         remove_backbone(backbone)
         st.rerun()
-    card = read_card(folder) if backbone_state(backbone) == "embedded" else ""
+    if is_own(backbone):
+        draw_zip(backbone)
+    is_made_here = backbone_state(backbone) == "embedded" or describe_folder(folder).adapted_from
+    card = read_card(folder) if is_made_here else ""
     st.markdown(_HEADING.sub("##### ", card))
+
+
+def draw_zip(backbone: Backbone) -> None:
+    """A button that hands over the model as one file, which unzips to a plain Hugging Face folder."""
+    place = home_subfolder("exports") / f"{safe_name(backbone.name)}.zip"
+    st.download_button(
+        "Download as a zip", lambda: zip_backbone(backbone, place).open("rb"), place.name, "application/zip",
+        icon=":material/download:", on_click="ignore", key=f"zip-{backbone.name}",
+    )  # fmt: skip

@@ -1,6 +1,7 @@
 """A run that is open, or that ended without a result: what happens, how far, how to stop and to go on."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,24 @@ from widgets.sidebar import draw_progress
 _LOG_LINES = 40
 
 
-def draw_open_run(folder: Path, state_drawn: str, headline: str = "") -> None:
+def draw_open_run(
+    folder: Path, state_drawn: str, headline: str = "", draw_more: Callable[[Path], None] | None = None
+) -> None:
     """Watch an open run, looked at once a second; when its state changes, the page is drawn anew, once.
 
     Args:
         folder: the run.
         state_drawn: the state that the page shows now.
         headline: name of the metric that is drawn; "" for kinds of run without a history.
+        draw_more: draws what else there is to see, at every look.
     """
     # The timer lives in the browser: a closed tab ticks nothing, and the run does not mind.
-    st.fragment(_draw_tick, run_every=1.0)(folder, headline, state_drawn)
+    st.fragment(_draw_tick, run_every=1.0)(folder, headline, state_drawn, draw_more)
 
 
-def _draw_tick(folder: Path, headline: str, state_drawn: str) -> None:
+def _draw_tick(
+    folder: Path, headline: str, state_drawn: str, draw_more: Callable[[Path], None] | None
+) -> None:
     status = read_status(folder)
     if status.state != state_drawn:
         st.rerun()
@@ -48,6 +54,8 @@ def _draw_tick(folder: Path, headline: str, state_drawn: str) -> None:
         _draw_what_happens(folder, status)
     if headline and (history := read_history(folder)):
         _draw_history(history, headline)
+    if draw_more is not None:
+        draw_more(folder)
 
 
 def _draw_what_happens(folder: Path, status: RunStatus) -> None:

@@ -63,6 +63,7 @@ RUN_PLACES: dict[RunKind, tuple[str, str]] = {
     "assay": ("screening", "assay"),
     "pairs": ("screening", "pairs"),
     "screen": ("screening", "screen"),
+    "adapt": ("models", "adapt"),
 }
 """Where the runs of each kind are shown: the page, and the word that names one in its address."""
 

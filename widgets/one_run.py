@@ -49,15 +49,23 @@ def _describe(run: RunSummary) -> str:
     return " · ".join(words)
 
 
-def draw_delete(folder: Path, kind: str = "run") -> None:
-    """A button that removes a run or a prediction for good, once it was confirmed."""
+def draw_delete(folder: Path, kind: str = "run", title: str = "") -> None:
+    """A button that removes a run or a prediction for good, once it was confirmed.
+
+    Args:
+        folder: of the run.
+        kind: the word that names it in the address and in the session.
+        title: what it is called; by default as in the address.
+    """
     with st.popover("Delete", icon=":material/delete:", type="tertiary"):
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         st.markdown(
             f"This removes **{plain(folder.name)}** with all its files ({say_bytes(size)}). It cannot be undone."
         )
         if st.button(
-            f"Delete this {kind}", icon=":material/delete_forever:", key=f"delete-{kind}-{folder.name}"
+            f"Delete this {title or kind}",
+            icon=":material/delete_forever:",
+            key=f"delete-{kind}-{folder.name}",
         ):
             try:
                 delete_run(folder)

@@ -56,16 +56,30 @@ BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in (*_EMB
 
 def list_backbones(modality: Modality | None = None) -> list[Backbone]:
     """The catalogue, then what was brought into BioTL's home by import or hub id; all, or of one modality."""
-    known = list(BACKBONES.values())
-    folders = {backbone_folder(backbone) for backbone in known}
-    parent = home_folder() / "backbones"
-    own = sorted(path for path in parent.iterdir() if is_complete(path)) if parent.is_dir() else []
-    known += [
-        _from_folder(path, path.name)
-        for path in own
-        if path not in folders and not path.name.endswith(".partial")
-    ]
+    own = (_try_folder(path) for path in _own_folders())
+    known = [*BACKBONES.values(), *(found for found in own if isinstance(found, Backbone))]
     return [backbone for backbone in known if modality in (None, backbone.modality)]
+
+
+def list_unreadable() -> list[str]:
+    """Why folders in BioTL's home are not among the backbones: a sentence each, for damaged ones."""
+    return [found for path in _own_folders() if isinstance(found := _try_folder(path), str)]
+
+
+def _own_folders() -> list[Path]:
+    """What import, adapting or a hub id outside the catalogue brought into BioTL's home."""
+    parent = home_folder() / "backbones"
+    known = {backbone_folder(backbone) for backbone in BACKBONES.values()}
+    found = sorted(parent.iterdir()) if parent.is_dir() else []
+    return [path for path in found if path not in known and path.suffix != ".partial" and is_complete(path)]
+
+
+def _try_folder(folder: Path) -> Backbone | str:
+    """One bad folder must not keep the others from being listed."""
+    try:
+        return _from_folder(folder, folder.name)
+    except UserError as error:
+        return str(error)
 
 
 def find_backbone(name: str, modality: Modality | None = None) -> Backbone:
@@ -173,6 +187,7 @@ def _from_folder(folder: Path, name: str, modality: Modality | None = None) -> B
         download_megabytes=facts.megabytes,
         max_length=facts.max_length,
         licence=facts.licence,
+        note=facts.note,
         layers=facts.layers,
         width=facts.width,
         letters_per_token=facts.letters_per_token,

@@ -1,6 +1,7 @@
 """What a folder with a pretrained model tells about itself, read without torch or transformers."""
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,10 +12,13 @@ from biotl_core.data.dataset import Modality
 from biotl_core.errors import UserError
 
 NOTE_FILE = "biotl.json"
-"""Written by BioTL beside a model it brought here: title, modality, hub_id, revision, licence."""
+"""Written by BioTL beside a model it brought here: title, modality, hub_id, revision, licence; after adapting also
+note, adapted_from, run."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model")
 RELATIVE_LIMIT = 2000
 """Letters for models whose config sets no limit (T5 counts distances): more than most were trained on."""
+_LONGEST_HEADER = 100_000_000
+"""Bytes of a safetensors header."""
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _ALPHABETS: dict[Modality, str] = {"protein": "ACDEFGHIKLMNPQRSTVWYXBZUO", "dna": "ACGTUN"}
 
@@ -37,6 +41,10 @@ class FolderFacts:
     hub_id: str | None = None
     revision: str | None = None
     licence: str = ""
+    note: str = ""
+    """One sentence: what it is for, or what it has learned."""
+    adapted_from: str = ""
+    """Title of the backbone that went on learning here; "" for all others."""
 
 
 def is_complete(folder: Path) -> bool:
@@ -102,6 +110,8 @@ def _describe(folder: Path, modified_ns: int) -> FolderFacts:
         hub_id=note.get("hub_id"),
         revision=note.get("revision"),
         licence=note.get("licence") or _licence(folder),
+        note=note.get("note", ""),
+        adapted_from=note.get("adapted_from", ""),
     )
 
 
@@ -114,22 +124,36 @@ def _letters_limit(config: dict[str, Any], letters_per_token: float) -> int:
     return max(1, int((longest - offset - 2) * letters_per_token))
 
 
+def tensor_names(folder: Path) -> list[str]:
+    """Names of all weights of a model, from the headers of its files; UserError where one is damaged."""
+    return [name for path in weight_files(folder) if path.is_file() for name in _read_header(path)]
+
+
 def _count_parameters(path: Path) -> int:
-    """Numbers in a safetensors file, from its header; a decoder is not counted, for it is not used.
+    """Numbers in a safetensors file, from its header; a decoder is not counted, for it is not used."""
+    shapes = (t["shape"] for name, t in _read_header(path).items() if not name.startswith("decoder."))
+    return sum(math.prod(shape) for shape in shapes)
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    """Name, type and shape of each tensor of a safetensors file.
 
     The format: 8 bytes of length, little endian, then that much JSON (huggingface.co/docs/safetensors).
     """
     with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    total = 0
-    for name, tensor in header.items():
-        if name == "__metadata__" or name.startswith("decoder."):
-            continue
-        size = 1
-        for dimension in tensor["shape"]:
-            size *= dimension
-        total += size
-    return total
+        length = int.from_bytes(file.read(8), "little")
+        # A damaged length can ask for more than there is memory; the format itself allows 100 MB.
+        header = file.read(length) if length <= min(_LONGEST_HEADER, path.stat().st_size) else b""
+    try:
+        tensors = json.loads(header)
+        tensors.pop("__metadata__", None)
+        if all(isinstance(size, int) for tensor in tensors.values() for size in tensor["shape"]):
+            return tensors
+    except (ValueError, AttributeError, KeyError, TypeError):
+        pass
+    raise UserError(
+        f"The weights '{path.name}' in '{path.parent.name}' are damaged. Bring the model again, or remove its folder."
+    )
 
 
 def _read_tokens(folder: Path) -> list[str]:

@@ -1,15 +1,23 @@
-"""Bring a model folder, or a zip of one, into BioTL's home; what may come in and what not."""
+"""Bring a model folder, or a zip of one, into BioTL's home; what may come in and what not; take one out as a zip."""
 
 import importlib.util
 import json
 import shutil
+import uuid
 import zipfile
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from biotl_core.backbones.catalogue import BACKBONES, Backbone, backbone_folder, find_backbone
-from biotl_core.backbones.folders import NOTE_FILE, TOKENIZER_FILES, is_complete
+from biotl_core.backbones.catalogue import (
+    BACKBONES,
+    Backbone,
+    backbone_folder,
+    find_backbone,
+    locate_backbone,
+)
+from biotl_core.backbones.folders import NOTE_FILE, TOKENIZER_FILES, describe_folder, is_complete
 from biotl_core.data.dataset import Modality
 from biotl_core.errors import UserError
 from biotl_core.home import home_folder, home_subfolder, safe_name
@@ -50,11 +58,50 @@ def import_folder(source: Path, name: str, modality: Modality) -> Backbone:
             _unpack(source, partial)
         check_config(read_model_config(partial), source.name)
         _check_files(partial, source.name)
+        describe_folder(partial)  # refuses damaged weights
         write_note(partial, title=name.strip(), modality=modality)
         partial.rename(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return find_backbone(target.name)
+
+
+def check_new_name(name: str) -> Path:
+    """Where a backbone of this name would lie; UserError where the name is empty or taken."""
+    return _new_place(name)
+
+
+def install_backbone(source: Path, name: str, card: str, **facts: Any) -> Backbone:
+    """Put a model that BioTL made here among its backbones; done already, it stays as it is.
+
+    Args:
+        source: its Hugging Face folder, which is left alone.
+        name: how to call it; where that was taken meanwhile, a number is added, for work must not be lost.
+        card: the model card.
+        facts: for the note beside it; `run` tells whose it is.
+    """
+    parent = home_subfolder("backbones")
+    for number in count(1):
+        place = parent / (safe_name(name) if number == 1 else f"{safe_name(name)}-{number}")
+        if place.exists() and _read_note(place).get("run") == facts["run"]:
+            return find_backbone(place.name)
+        if not place.exists() and place.name not in BACKBONES:
+            break
+    partial = place.with_name(place.name + PARTIAL)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    _copy_folder(source, partial)
+    (partial / "README.md").write_text(card, encoding="utf-8")
+    write_note(partial, **facts)
+    partial.rename(place)
+    return find_backbone(place.name)
+
+
+def _read_note(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / NOTE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def remove_backbone(backbone: Backbone) -> None:
@@ -69,6 +116,18 @@ def remove_backbone(backbone: Backbone) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
     folder.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
+
+
+def zip_backbone(backbone: Backbone, target: Path) -> Path:
+    """Write the model as a zip that holds one plain Hugging Face folder; UserError when it is not here."""
+    folder = locate_backbone(backbone)
+    unfinished = target.with_name(f".{uuid.uuid4().hex[:8]}-{target.name}")
+    # Weights do not compress, so they are only packed: many times faster.
+    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+            archive.write(path, f"{safe_name(backbone.name)}/{path.name}")
+    unfinished.replace(target)
+    return target
 
 
 def is_own(backbone: Backbone) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
@@ -39,7 +40,12 @@ def read_pasted_sequences(text: str) -> RawTable:
 
 
 def check_new_sequences(
-    raw: RawTable, modality: Modality, *, sequence: str | None = None, name: str | None = None
+    raw: RawTable,
+    modality: Modality,
+    *,
+    sequence: str | None = None,
+    name: str | None = None,
+    reader: Literal["run", "backbone"] = "run",
 ) -> NewSequences:
     """Find the sequences in a table and check each against the alphabet of the run's modality.
 
@@ -48,6 +54,7 @@ def check_new_sequences(
         modality: what the run was trained on.
         sequence: the column of the sequences; guessed when not given.
         name: the column of the names; guessed, and numbered where there is none.
+        reader: what the sequences are for; the sentence of an error names it.
 
     Raises:
         UserError: when no column or several look like sequences, or no row can be used.
@@ -65,7 +72,7 @@ def check_new_sequences(
     table = pd.DataFrame({"name": names.where(names != "", numbered), "sequence": cleaned})
     is_good = reasons == ""
     if not is_good.any():
-        raise UserError(_nothing_usable(raw, written, reasons.iloc[0], modality))
+        raise UserError(_nothing_usable(raw, written, reasons.iloc[0], modality, reader))
     refused = table[~is_good].assign(sequence=written[~is_good], reason=reasons[~is_good])
     refused.insert(0, "row", refused.index + 1)
     return NewSequences(table[is_good].reset_index(drop=True), refused.reset_index(drop=True), raw.notes)
@@ -106,13 +113,21 @@ def _are_molecules(sequences: Iterable[str]) -> list[bool]:
     return [bool(one) and Chem.MolFromSmiles(one) is not None for one in sequences]
 
 
-def _nothing_usable(raw: RawTable, written: pd.Series, first_reason: str, modality: Modality) -> str:
+def _nothing_usable(
+    raw: RawTable, written: pd.Series, first_reason: str, modality: Modality, reader: str
+) -> str:
     found = guess_modality(written.head(1000))
     if found != modality:
-        return (
-            f"{shown(raw.source)} seems to hold {ALPHABETS[found].plural}, but this run was trained on "
-            f"{ALPHABETS[modality].plural}. Choose another run or other sequences."
-        )
+        return wrong_kind(raw.source, found, modality, reader)
     return (
         f"{shown(raw.source)}: no row can be used. Row 1: {first_reason} Mend the table and bring it again."
+    )
+
+
+def wrong_kind(source: str, found: Modality, wanted: Modality, reader: str) -> str:
+    """The sentence where a file holds another kind of sequence than a run or a backbone reads."""
+    reads = {"run": "this run was trained on", "backbone": "this backbone reads"}[reader]
+    return (
+        f"{shown(source)} seems to hold {ALPHABETS[found].plural}, but {reads} {ALPHABETS[wanted].plural}. "
+        f"Choose another {reader} or other sequences."
     )

@@ -45,6 +45,9 @@ HELD_OUT_BATCH = 1024
 """Letters that are judged together; these batches are what the interval of the gain is drawn from."""
 MOST_HELD_OUT = 131_072
 """Held-out letters that are judged at most: more would cost time and tell nothing new."""
+ENOUGH_JUDGED = 40_000
+"""Where fewer letters are held out, each sequence is judged several times, with other letters hidden."""
+MOST_MASKINGS = 8
 
 
 class SideTask(Protocol):
@@ -150,7 +153,9 @@ class _Trainer:
         self.model, self.encoder, self.settings = model, encoder, settings
         self.held_out = list(_held_out_batches(held_out, settings.crop_length))
         self.follow = follow
-        self.looks = look_at(settings.tokens, sum(len(s) for batch in self.held_out for s in batch))
+        judged = sum(len(s) for batch in self.held_out for s in batch)
+        self.n_maskings = max(1, min(MOST_MASKINGS, ENOUGH_JUDGED // max(1, judged)))
+        self.looks = look_at(settings.tokens, self.n_maskings * judged)
         self.checkpoint = folder / "checkpoint" / "last.pt"
         self.optimizer = torch.optim.AdamW(
             _decayed_groups(self.learned, settings.weight_decay), betas=(0.9, 0.98)
@@ -236,9 +241,10 @@ class _Trainer:
     def held_out_losses(self) -> list[float]:
         """The mean loss of each held-out batch, at letters hidden by a fixed rule, the same at every look."""
         self.model.eval()
+        maskings = range(self.n_maskings)
         with _fast_numbers(self.encoder.device):
             return [
-                float(self._loss(batch, np.random.default_rng((7, i))))
+                float(np.mean([float(self._loss(batch, np.random.default_rng((7, i, m)))) for m in maskings]))
                 for i, batch in enumerate(self.held_out)
             ]
 
@@ -334,15 +340,17 @@ def _fast_numbers(device: torch.device) -> AbstractContextManager:
 
 
 def _held_out_batches(sequences: Sequence[str], crop_length: int) -> Iterator[list[str]]:
-    """Each held-out sequence once, in the order given and cut by a fixed rule, about a thousand letters together."""
+    """Each held-out sequence once, in the order given and cut by a fixed rule, a few hundred letters together."""
     generator = np.random.default_rng(7)
+    # Few sequences make small batches, for the interval needs several.
+    at_once = min(HELD_OUT_BATCH, sum(min(len(s), crop_length) for s in sequences) / FEWEST_SEQUENCES)
     batch: list[str] = []
     total = judged = 0
     for sequence in sequences:
         begin = int(generator.integers(max(0, len(sequence) - crop_length) + 1))
         batch.append(sequence[begin : begin + crop_length])
         total += len(batch[-1])
-        if total >= HELD_OUT_BATCH:
+        if total >= at_once:
             yield batch
             judged += total
             batch, total = [], 0

@@ -35,7 +35,7 @@ class AdaptationSettings:
     )
     """Letters to learn from, repeats counted."""
     batch_tokens: int = _setting(
-        8192, "Letters a step", "Letters looked at before each change of the weights (batch size in tokens).",
+        2048, "Letters a step", "Letters looked at before each change of the weights (batch size in tokens).",
         64, 4_194_304,
     )  # fmt: skip
     """Letters a step."""

@@ -46,6 +46,7 @@ RunKind = Literal[
     "fold",
     "study",
     "pairs",
+    "adapt",
 ]
 
 KIND_FOLDERS: dict[RunKind, str] = {
@@ -61,9 +62,10 @@ KIND_FOLDERS: dict[RunKind, str] = {
     "genomes": "genomes",
     "fold": "structures",
     "study": "studies",
+    "adapt": "adaptations",
 }
 """Where the runs of each kind lie below the home."""
-QUEUED_KINDS = ("train", "fold", "study", "genomes")
+QUEUED_KINDS = ("train", "fold", "study", "genomes", "adapt")
 """Kinds that have a device to themselves; the others are short and start at once."""
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit", "optuna")
 

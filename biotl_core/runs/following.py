@@ -85,7 +85,8 @@ def describe_progress(progress: dict[str, Any]) -> str:
 
 def describe_epoch(epoch: dict[str, Any]) -> str:
     """Such as `Epoch 3 of 10: loss 0.52, validation 0.61, spearman 0.44`."""
-
+    if "perplexity" in epoch:  # a look at the held-out sequences of an adaptation
+        return f"After {epoch['tokens']:,} letters: held-out perplexity {say_number(epoch['perplexity'])}"
     of = f" of {epoch['epochs']}" if epoch.get("epochs") else ""
     numbers = {"loss": epoch.get("train_loss"), "validation": epoch.get("validation_loss")}
     numbers |= dict(list((epoch.get("metrics") or {}).items())[:2])

@@ -42,6 +42,7 @@ WORK = {
     "genomes": ("biotl_core.runs.genome_run", "genome_run"),
     "fold": ("biotl_core.runs.folding_run", "fold_run"),
     "study": ("biotl_core.runs.study_run", "study_run"),
+    "adapt": ("biotl_core.runs.adapt_run", "adapt_run"),
 }
 """What does the work of each kind of run: module and function `(folder, control) -> closing sentence`."""
 
