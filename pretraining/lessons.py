@@ -56,7 +56,7 @@ class SecondaryStructureLesson:
             answers.append(np.concatenate([ends[0], self.classes[i][begin : begin + length], ends[1]]))
             total += length
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        states = encoder._packed([ids[i] for i in order], [len(ids[i]) for i in order])
+        states = encoder.packed_states([ids[i] for i in order], [len(ids[i]) for i in order])
         wanted = torch.from_numpy(np.concatenate([answers[i] for i in order])).to(states.device)
         return functional.cross_entropy(self.head(states).float(), wanted, ignore_index=_UNKNOWN)
 

@@ -234,7 +234,7 @@ class Encoder(nn.Module):
         the first layer gives, and so on.
         """
         lengths = [len(ids) for ids in tokens.ids]
-        run = self._packed if self.is_packed else self._padded
+        run = self.packed_states if self.is_packed else self._padded
         flat = run(tokens.ids, lengths, layers)
         ends = np.cumsum(lengths)
         is_letter = np.ones(ends[-1], dtype=bool)
@@ -247,7 +247,10 @@ class Encoder(nn.Module):
         keep = torch.from_numpy(np.flatnonzero(is_letter)).to(flat.device)
         return Pack(flat[keep], n_letters, flat[torch.from_numpy(starts).to(flat.device)])
 
-    def _packed(self, ids: list[np.ndarray], lengths: list[int], layers: Sequence[int]) -> torch.Tensor:
+    def packed_states(
+        self, ids: Sequence[np.ndarray], lengths: Sequence[int], layers: Sequence[int] = ()
+    ) -> torch.Tensor:
+        """States of all tokens, special ones included, `(tokens, width)`; `ids` end to end have those lengths."""
         flat = torch.from_numpy(np.concatenate(ids))[None].to(self.device)
         positions = np.concatenate([np.arange(n) for n in lengths]) + self._first_position
         out = self.model(

@@ -232,7 +232,7 @@ class _Trainer:
         batch = sorted(batch, key=len)
         tokens = self.encoder.tokenizer.encode(batch)
         hidden, chosen, answers = _hide(tokens, self.encoder.tokenizer.mask_id, generator)
-        out = self.encoder._packed([hidden], [len(ids) for ids in tokens.ids])
+        out = self.encoder.packed_states([hidden], [len(ids) for ids in tokens.ids])
         states = out[torch.from_numpy(chosen).to(out.device)]
         logits = _language_head(self.model)(states).float()
         return functional.cross_entropy(logits, torch.from_numpy(answers).to(out.device))
