@@ -10,4 +10,6 @@ fi
 command -v chromium >/dev/null || echo "No Chromium here: the tests in a browser will be skipped."
 .venv/bin/python -m ruff check .
 .venv/bin/python -m ruff format --check .
-exec .venv/bin/python -m pytest "$@"
+# A shared machine can starve a test that waits for a browser or another process: one that fails is run once more, and
+# listed. One that fails twice is broken.
+exec .venv/bin/python -m pytest --reruns 1 -rR "$@"

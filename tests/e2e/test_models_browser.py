@@ -2,8 +2,10 @@
 
 import pytest
 from fake_hub import FakeHub
-from live_app import settle
+from live_app import settle, wait_until
 from tiny_models import write_tiny_esm
+
+from biotl_core.backbones.importing import PARTIAL
 
 
 @pytest.fixture
@@ -21,6 +23,9 @@ def test_a_download_is_watched_stopped_continued_and_used(page, start_server, vi
     hub.chunk_pause = 0.3
     page.get_by_role("button", name="Download 31 MB").click()
     page.get_by_text(" of 6.0 MB. You may close this page.").first.wait_for()
+    arrived = server.home / "backbones" / "esm2-8m" / "model.safetensors"
+    partial = arrived.parent.with_name(f"esm2-8m{PARTIAL}") / arrived.name
+    wait_until(lambda: partial.is_file() and partial.stat().st_size > 0)  # small files come first
     page.get_by_role("button", name="Stop", exact=True).first.click()
     go_on = page.get_by_role("button", name="Go on with the download")
     go_on.wait_for()
@@ -31,7 +36,6 @@ def test_a_download_is_watched_stopped_continued_and_used(page, start_server, vi
     go_on.click()
     page.get_by_role("button", name="Train with it").nth(1).wait_for()
     assert hub.asked[-1][1].startswith("bytes=")
-    arrived = server.home / "backbones" / "esm2-8m" / "model.safetensors"
     assert arrived.read_bytes() == (hub.root / "facebook/esm2_t6_8M_UR50D" / arrived.name).read_bytes()
     assert visit.outside == []
     assert visit.errors == []
