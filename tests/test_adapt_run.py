@@ -14,6 +14,8 @@ from tiny_models import write_tiny_esm
 from biotl_core import cli
 from biotl_core.backbones.adaptable import can_be_adapted, why_not_adaptable
 from biotl_core.backbones.catalogue import backbone_state, find_backbone, list_backbones, locate_backbone
+from biotl_core.backbones.embeddings import MemoryStore, embed
+from biotl_core.backbones.encoder import load_encoder
 from biotl_core.backbones.folders import read_card
 from biotl_core.backbones.importing import import_folder, is_own, remove_backbone, zip_backbone
 from biotl_core.data.unlabelled import Unlabelled
@@ -81,6 +83,8 @@ def test_a_run_ends_in_a_backbone_that_can_be_used(tiny):
         and made.layers == tiny.layers
     )
     assert backbone_state(made) == "here" and is_own(made) and can_be_adapted(made)
+    encoder = load_encoder(locate_backbone(made), "protein")
+    assert np.isfinite(embed(encoder, ["MKTAYIAKQR"], "sequence", MemoryStore())[0]).all()
     card = read_card(locate_backbone(made))
     assert "my phages .fasta" in card and "2 rows left out." in card
     assert f"{result.perplexity_before:.2f} before, {result.perplexity_after:.2f} after" in card
@@ -160,6 +164,23 @@ def test_what_cannot_start_is_said_before(tiny, tmp_path, monkeypatch):
     assert "no mask token" in why_not_adaptable(find_backbone(str(masks), "protein"))
     monkeypatch.setattr("biotl_core.runs.adaptations._BYTES_A_WEIGHT", 1e18)
     assert "Make room" in refused(None, tiny)
+
+
+def test_no_stretch_is_longer_than_the_backbone_reads(tiny):
+    wide = replace(SETTINGS, crop_length=5000)
+    config = read_config(create_adaptation(unlabelled(), tiny, "mine", wide, RANDOM))
+    assert config["settings"]["crop_length"] == tiny.max_length
+    assert f"at most {tiny.max_length:,} letters" in config["notes"][-1]
+
+
+def test_a_damaged_backbone_is_not_offered(biotl_home):
+    make_esm(biotl_home / "backbones" / "esm2-8m")
+    assert can_be_adapted(find_backbone("esm2-8m"))
+    for length in (2**62, 64, 0):
+        broken = biotl_home / "backbones" / "esm2-8m" / "model.safetensors"
+        broken.write_bytes(length.to_bytes(8, "little") + b"\xff" * 64)
+        (broken.parent / "config.json").touch()
+        assert not can_be_adapted(find_backbone("esm2-8m"))
 
 
 def test_a_name_that_is_being_made_is_taken(tiny, monkeypatch):

@@ -171,7 +171,9 @@ def _draw_more(backbone: Backbone, device: Device) -> None:
         st.rerun()
     if is_own(backbone):
         draw_zip(backbone)
-    is_made_here = backbone_state(backbone) == "embedded" or describe_folder(folder).adapted_from
+    is_made_here = backbone_state(backbone) == "embedded" or (
+        backbone.hub_id is None and describe_folder(folder).adapted_from
+    )
     card = read_card(folder) if is_made_here else ""
     st.markdown(_HEADING.sub("##### ", card))
 

@@ -39,6 +39,8 @@ _GRID = 32
 MASKED_SHARE = 0.15
 """Share of letters hidden; of these 80 % become the mask, 10 % another letter, 10 % stay (Devlin et al. 2019)."""
 CHECKPOINT_SECONDS = 60
+SAVING_SHARE = 10
+"""A checkpoint of many gigabytes is written less often: learning takes at least this many times as long as saving."""
 
 
 HELD_OUT_BATCH = 1024
@@ -171,7 +173,7 @@ class _Trainer:
         """Train until `settings.tokens` letters are seen."""
         self.model.train()
         batches = _batches(sequences, self.settings, self.steps)
-        began, saved = time.monotonic() - self.seconds, time.monotonic()
+        began, saved, pause = time.monotonic() - self.seconds, time.monotonic(), CHECKPOINT_SECONDS
         while self.tokens < self.settings.tokens:
             self._ask(control)
             batch = next(batches)
@@ -190,9 +192,11 @@ class _Trainer:
                     f"step {self.steps} tokens {self.tokens} loss {loss:.4f} seconds {self.seconds:.0f}",
                     flush=True,
                 )
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            if time.monotonic() - saved > pause:
+                saving = time.monotonic()
                 self.save()
                 saved = time.monotonic()
+                pause = max(CHECKPOINT_SECONDS, SAVING_SHARE * (saved - saving))
         self.model.eval()
 
     def _ask(self, control: Control) -> None:

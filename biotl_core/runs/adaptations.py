@@ -1,7 +1,8 @@
 """Adaptations: let a backbone go on learning from unlabelled sequences; ask for one, what it costs, what came out."""
 
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,6 +90,7 @@ def create_adaptation(
     _check_name(name)
     millions = size_millions(start) if isinstance(start, Backbone) else _new_millions(start)
     _check_disk(millions)
+    settings, notes = _within_reach(settings, start, unlabelled.notes)
     config: dict[str, Any] = {
         "name": name,
         "title": name.strip(),
@@ -99,7 +101,7 @@ def create_adaptation(
         "device": resolve_device(device).name,
         "n_sequences": len(unlabelled.table),
         "n_letters": unlabelled.n_letters,
-        "notes": list(unlabelled.notes),
+        "notes": notes,
         "input": "input.parquet",
     }
     if isinstance(start, Backbone):
@@ -153,6 +155,19 @@ def _check_sequences(unlabelled: Unlabelled, start: Backbone | NewModel) -> None
         )
     if why := why_not_adaptable(start):
         raise UserError(why)
+
+
+def _within_reach(
+    settings: AdaptationSettings, start: Backbone | NewModel, notes: Sequence[str]
+) -> tuple[AdaptationSettings, list[str]]:
+    """Stretches no longer than the backbone reads at once, also where every letter is a token of its own."""
+    if not isinstance(start, Backbone):
+        return settings, list(notes)
+    limit = max(8, int(start.max_length / start.letters_per_token))
+    if settings.crop_length <= limit:
+        return settings, list(notes)
+    note = f"Stretches of at most {limit:,} letters were read, for the backbone takes no more at once."
+    return replace(settings, crop_length=limit), [*notes, note]
 
 
 def _check_name(name: str) -> None:
