@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 from tiny_backbones import make_esm
 
 from biotl_core.backbones.catalogue import find_backbone
+from biotl_core.data.dataset import Dataset
+from biotl_core.data.saved_datasets import CHANGE_COLUMNS, save_dataset
 from biotl_core.learning.adaptation_settings import AdaptationSettings
 from biotl_core.progress import Control, Stopped
 from biotl_core.runs import folder as runs
@@ -14,7 +17,7 @@ from biotl_core.runs.adapt_run import adapt_run
 from biotl_core.runs.adaptations import create_adaptation
 from biotl_core.runs.folder import list_runs, read_config
 from biotl_core.runs.status import RunStatus, write_status
-from tests.test_adapt_run import RANDOM, SETTINGS, stopping_after, unlabelled
+from tests.test_adapt_run import RANDOM, SETTINGS, sequences, stopping_after, unlabelled
 from tests.test_pages_runs import button, texts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,6 +91,33 @@ def test_another_kind_of_backbone_is_refused_in_a_sentence(tiny, launched):
     assert not at.exception
     assert "this backbone reads DNA sequences" in at.error[0].value.replace("\\", "")
     assert button(at, "Start reading").disabled
+
+
+def test_where_the_column_cannot_be_guessed_it_is_asked_for(tiny, launched, biotl_home):
+    table = biotl_home / "uploads" / ("0" * 16) / "two.csv"
+    table.parent.mkdir(parents=True)
+    rows = [f"{one},{one[::-1]}" for one in sequences()]
+    table.write_text("\n".join(["first,second", *rows]))
+    at = open_form()
+    at.session_state["kept-adapt"] = {"file": f"upload/{'0' * 16}/two.csv"}
+    at.run()
+    assert "several columns may hold the sequences" in at.error[0].value.replace("\\", "")
+    at.selectbox(key="adapt-column").set_value("second").run()
+    assert not at.exception and not at.error
+    assert "--sequence second" in at.code[-1].value
+
+
+def test_a_dataset_of_the_data_page_can_be_read(tiny, launched):
+    at = open_form()
+    dataset = Dataset(
+        unlabelled().table.assign(target=0.5, part=""), "protein", "regression", (), "mine.csv", "tm"
+    )
+    save_dataset("mine", dataset, pd.DataFrame(columns=list(CHANGE_COLUMNS)), {}, {})
+    at.run()
+    at.segmented_control(key="adapt-way").set_value("A dataset of the Data page").run()
+    assert not at.exception and not at.error
+    assert f"{len(sequences())} proteins" in texts(at)
+    assert "adapt mine --backbone biotl-protein" in at.code[-1].value
 
 
 def test_a_finished_adaptation_answers_and_leads_to_training(tiny):

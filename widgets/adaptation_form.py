@@ -10,43 +10,23 @@ import streamlit as st
 from biotl_core.backbones.adaptable import can_be_adapted
 from biotl_core.backbones.catalogue import find_backbone, list_backbones
 from biotl_core.backbones.entries import Backbone
-from biotl_core.data.alphabets import guess_modality
 from biotl_core.data.dataset import Modality
-from biotl_core.data.examples import EXAMPLES
-from biotl_core.data.raw_table import RawTable
-from biotl_core.data.reading import guess_sequences, read_file
-from biotl_core.data.saved_datasets import list_datasets
-from biotl_core.data.unlabelled import HOLD_OUTS, Unlabelled, read_unlabelled, unlabelled_of
+from biotl_core.data.unlabelled import HOLD_OUTS, Unlabelled
 from biotl_core.errors import UserError
 from biotl_core.hardware import Device
 from biotl_core.learning.adaptation_settings import AdaptationSettings, usual_learning_rate
 from biotl_core.learning.speed import read_speed, size_millions
 from biotl_core.runs.adaptations import HoldingOut, say_cost, start_adaptation, usual_letters
 from biotl_core.shell import shell_command
-from biotl_core.wording import plain, plain_sentence, say_count, say_number
-from widgets.describe import MODALITY_TITLES, NOUNS
+from biotl_core.wording import plain_sentence, say_count, say_number
+from widgets.adaptation_source import STORE, Source, choose_source, read_source
+from widgets.describe import NOUNS
 from widgets.frame import draw_error
-from widgets.kept import choices, kept
-from widgets.readers import read_dataset
+from widgets.kept import kept
 from widgets.speed_probe import draw_running_probe, is_probing, start_probe
-from widgets.table_source import FORMATS, find_table, keep_file, table_title
 
-STORE = "adapt"
-_UPLOAD, _DATASET = "Upload a file", "A dataset of the Data page"
 _EXPERT = (("learning_rate", "batch_tokens"), ("crop_length", "weight_decay"), ("seed",))
 """Settings under "More settings", by column."""
-
-
-class _Source(NamedTuple):
-    """Where sequences come from."""
-
-    key: str
-    """Tells this source in this state from any other."""
-    address: str
-    """What the shell calls it."""
-    raw: RawTable | None
-    dataset: str | None
-    modality: Modality
 
 
 class AdaptationChoice(NamedTuple):
@@ -111,14 +91,12 @@ def adapt_command(
 def choose_adaptation(device: Device) -> AdaptationChoice | None:
     """Draw the choices, each with a default already made; None as long as there are no sequences."""
     st.markdown("**1. The sequences it shall read**")
-    source = _choose_source()
+    source = choose_source()
     if source is None:
         return None
     backbone = _choose_backbone(source.modality)
-    if backbone is None:
-        return None
     try:
-        unlabelled, column = _read(source, backbone)
+        unlabelled, column = read_source(source, backbone.modality)
     except UserError as error:
         draw_error(error)
         return None
@@ -130,67 +108,7 @@ def choose_adaptation(device: Device) -> AdaptationChoice | None:
         return None
 
 
-def _choose_source() -> _Source | None:
-    datasets = list_datasets()
-    ways = [_UPLOAD, _DATASET] if datasets else [_UPLOAD]
-    way = st.segmented_control(
-        "Where they are", ways, required=True, label_visibility="collapsed", **kept(STORE, "way", ways[0], ways),
-        help=f"No measurement is needed. Files: {FORMATS}",
-    )  # fmt: skip
-    try:
-        return _choose_dataset(datasets) if way == _DATASET else _choose_file()
-    except UserError as error:
-        choices(STORE).pop("file", None)
-        draw_error(error)
-        return None
-
-
-def _choose_dataset(datasets: list[str]) -> _Source:
-    name = st.selectbox("Dataset", datasets, **kept(STORE, "dataset", datasets[0], datasets))
-    dataset = read_dataset(name)
-    return _Source(f"dataset {name} {dataset.content_hash}", name, None, name, dataset.modality)
-
-
-def _choose_file() -> _Source | None:
-    table_id = choices(STORE).get("file")
-    if table_id is None:
-        # The uploader keeps the file in memory; it is copied to disk at once, and leaves with the next drawing.
-        uploaded = st.file_uploader("File of sequences", label_visibility="collapsed", key="adapt-upload")
-        if uploaded is not None:
-            choices(STORE)["file"] = keep_file(uploaded, uploaded.name, "upload")
-            st.rerun()
-        with st.container(horizontal=True):
-            firsts = {example.modality: name for name, example in reversed(EXAMPLES.items())}
-            for modality in MODALITY_TITLES:
-                st.button(
-                    f"Try with {NOUNS[modality][1]} of an example", type="tertiary", icon=":material/science:",
-                    key=f"adapt-example-{modality}", on_click=choices(STORE).update,
-                    args=({"file": f"example/{firsts[modality]}"},),
-                )  # fmt: skip
-        return None
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/draft: **{plain(table_title(table_id))}**", width="content")
-        st.button(
-            "Choose another file", type="tertiary", icon=":material/swap_horiz:",
-            on_click=choices(STORE).pop, args=("file", None),
-        )  # fmt: skip
-    path = find_table(table_id)
-    changed_at = path.stat().st_mtime_ns
-    raw, modality = _read_table(str(path), changed_at)
-    return _Source(f"{path} {changed_at}", path.name, raw, None, modality)
-
-
-@st.cache_resource(max_entries=2, show_spinner="Reading the file")
-def _read_table(path: str, changed_at: int) -> tuple[RawTable, Modality]:
-    raw = read_file(Path(path))
-    try:
-        column = guess_sequences(raw)[0]
-    except UserError:  # she is asked for the column below
-        return raw, "protein"
-    return raw, guess_modality(raw.table[column].head(1000))
-
-
-def _choose_backbone(modality: Modality) -> Backbone | None:
+def _choose_backbone(modality: Modality) -> Backbone:
     known = [backbone for backbone in list_backbones() if can_be_adapted(backbone)]
     names = {backbone.name: backbone.title for backbone in known}
     fitting = [backbone.name for backbone in known if backbone.modality == modality]
@@ -203,32 +121,6 @@ def _choose_backbone(modality: Modality) -> Backbone | None:
     return find_backbone(name)
 
 
-def _read(source: _Source, backbone: Backbone) -> tuple[Unlabelled, str | None]:
-    """The checked sequences; where the column cannot be guessed, it is asked for."""
-    if source.dataset is not None:
-        return _of_dataset(source.dataset, source.key), None
-    try:
-        return _of_table(source.raw, source.key, backbone.modality, None), None
-    except UserError:
-        columns = source.raw.columns
-        if len(columns) < 2:
-            raise
-        column = st.selectbox("Which column holds the sequences?", columns, index=None, key="adapt-column")
-        if column is None:
-            raise
-        return _of_table(source.raw, source.key, backbone.modality, column), column
-
-
-@st.cache_resource(max_entries=2, show_spinner="Checking the sequences")
-def _of_table(_raw: RawTable, key: str, modality: Modality, column: str | None) -> Unlabelled:
-    return read_unlabelled(_raw, modality, sequence=column)
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _of_dataset(name: str, key: str) -> Unlabelled:
-    return unlabelled_of(read_dataset(name))
-
-
 def _draw_what_was_found(unlabelled: Unlabelled) -> None:
     found = say_count(len(unlabelled.table), *NOUNS[unlabelled.modality])
     st.markdown(f"**{found}, {unlabelled.n_letters:,} letters** to learn from.")
@@ -237,7 +129,7 @@ def _draw_what_was_found(unlabelled: Unlabelled) -> None:
 
 
 def _choose_rest(
-    source: _Source, backbone: Backbone, unlabelled: Unlabelled, column: str | None, device: Device
+    source: Source, backbone: Backbone, unlabelled: Unlabelled, column: str | None, device: Device
 ) -> AdaptationChoice:
     st.markdown("**3. Its name, and how long it learns**")
     lengths = unlabelled.table["sequence"].str.len()
