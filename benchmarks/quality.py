@@ -86,9 +86,13 @@ class Ledger:
     results: list[Result] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.path.exists():
-            lines = self.path.read_text().split("\n")[:-1]  # a last line without its end was being written
-            self.results = [Result(**json.loads(line)) for line in lines]
+        if not self.path.exists():
+            return
+        text = self.path.read_text()
+        whole = text[: text.rfind("\n") + 1]  # a last line without its end was being written
+        if whole != text:
+            self.path.write_text(whole)
+        self.results = [Result(**json.loads(line)) for line in whole.splitlines()]
 
     def find(self, key: tuple) -> Result | None:
         """The result of a key."""

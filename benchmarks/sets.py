@@ -37,6 +37,12 @@ class RealSet(NamedTuple):
     part: str | None = None
     yardstick: Yardstick | None = None
 
+    @property
+    def options(self) -> list[str]:
+        """The same for the verb `train`."""
+        given = {"--target": self.target, "--part": self.part}
+        return [word for option, column in given.items() if column for word in (option, column)]
+
 
 def _dna(name: str, *, target: str | None = None, mcc: float | None = None) -> RealSet:
     yardstick = Yardstick("DNABERT-2 117M", "mcc", None, mcc) if mcc is not None else None
