@@ -14,7 +14,7 @@ from biotl_core.data.raw_table import RawTable, Reading
 from biotl_core.data.reading import guess_reading, read_file
 from biotl_core.data.splitting import propose_split, split_or_random
 
-_SHARES = {"train": 1.0, "validation": 0.25, "test": 0.5}
+_SHARES = {"train": 1.0, "validation": 0.25, "test": 1.0}
 """Most rows and letters of each part, in units of those of the training part."""
 
 

@@ -90,9 +90,9 @@ def test_a_cap_takes_of_each_part_its_share(tmp_path):
     one = write_set(tmp_path)
     whole, drawn = load_set(tmp_path, one), load_set(tmp_path, one, Cap(rows=16))
     assert whole.is_whole and not drawn.is_whole
-    assert drawn.dataset.table["part"].value_counts().to_dict() == {"train": 16, "test": 8, "validation": 4}
+    assert drawn.dataset.table["part"].value_counts().to_dict() == {"train": 16, "test": 15, "validation": 4}
     by_letters = load_set(tmp_path, one, Cap(letters=400)).dataset.table["part"].value_counts()
-    assert by_letters["train"] == 20 and by_letters["test"] == 10
+    assert by_letters["train"] == 20 and by_letters["test"] == 15
 
 
 def test_what_is_kept_is_not_trained_again(tmp_path, monkeypatch):

@@ -19,14 +19,12 @@ from biotl_core.learning.examples import Examples
 from biotl_core.learning.losses import balancing_weights, loss_sum, target_weight
 from biotl_core.learning.model import SequenceModel
 from biotl_core.learning.prediction import predict_examples
-from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.settings import TrainingSettings, default_learning_rate
 from biotl_core.progress import Control
 
 _CHECKPOINT_SECONDS = 1.0
 """Passes of a frozen backbone take milliseconds; they are not each worth a write."""
 _CLIP_NORM = 1.0
-_HEAD_HASTE = {"frozen": 1.0, "lora": 3.0, "full": 30.0, "scratch": 3.0}
-"""How many times as large the steps of the head are as those of the backbone."""
 
 
 @dataclass(frozen=True)
@@ -281,7 +279,7 @@ def _optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Opt
     """
     learning = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
     groups = []
-    for haste, is_head in ((1.0, False), (_HEAD_HASTE[settings.method], True)):
+    for haste, is_head in ((1.0, False), (_head_haste(settings), True)):
         own = [p for name, p in learning if name.startswith("head.") == is_head]
         for decay, chosen in (
             (settings.weight_decay, [p for p in own if p.ndim > 1]),
@@ -297,6 +295,11 @@ def _optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Opt
             return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True)
         case _:
             return torch.optim.SGD(groups, lr=rate)
+
+
+def _head_haste(settings: TrainingSettings) -> float:
+    """How many times as large the steps of the head are as those of the rest: as large as on a frozen backbone."""
+    return max(1.0, default_learning_rate("frozen", settings.optimizer) / settings.learning_rate)
 
 
 def _schedule_factor(settings: TrainingSettings, done: float) -> float:
