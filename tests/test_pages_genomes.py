@@ -29,8 +29,8 @@ def open_genomes(**query: str) -> AppTest:
     return at
 
 
-def finish(files, name: str) -> Path:
-    folder = create_genome_run(files, PairSettings(), name=name)
+def finish(files, name: str, **asked) -> Path:
+    folder = create_genome_run(files, PairSettings(), name=name, **asked)
     sentence = genome_run(folder, Control())
     write_status(folder, RunStatus("finished", sentence))
     return folder
@@ -73,7 +73,9 @@ def test_uploads_become_a_comparison_with_the_chosen_thresholds(biotl_home, laun
 
 def test_a_finished_pair_answers_every_question(biotl_home, tmp_path):
     files = write_genomes(tmp_path, *(one.genome for one in simulated_pair(0.1, n_inversions=1, n_gains=5)))
-    finish(files, "two")
+    reference = tmp_path / "reference.faa"
+    reference.write_text(f">x citrate synthase OS=None\n{'MKTAYIAKQRQISFVKSHFSRQ' * 5}\n")
+    finish(files, "two", reference=reference)
     at = open_genomes(run="two")
     assert "genes in common" in texts(at)
     assert [metric.label for metric in at.metric][:3] == [
@@ -81,10 +83,17 @@ def test_a_finished_pair_answers_every_question(biotl_home, tmp_path):
         "Genes in common",
         "Blocks of gene order",
     ]
+    heading_of = {
+        "How alike?": "All pairs",
+        "What do they do?": "Functions from your reference",
+        "Really unique?": "Map of the proteins",
+        "What was done?": "Can the search by embedding be trusted here?",
+    }
     for question in QUESTIONS[1:]:
         one = next(control for control in at.segmented_control if control.label == "Question")
         one.set_value(question).run()
         assert not at.exception, question
+        assert heading_of[question] in texts(at)
     assert "Where the time went" in texts(at)
     assert "compare-genomes first.fna first.gff3" in at.code[-1].value
 

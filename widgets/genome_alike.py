@@ -7,6 +7,7 @@ from biotl_core.genomes.exports import ortholog_table
 from biotl_core.genomes.pair import TIERS
 from biotl_core.plots.genomes import plot_alikeness, plot_identities
 from widgets.genome_downloads import CHART, download_figure, download_tsv
+from widgets.genome_residues import draw_residues
 
 _FIRST_COLUMNS = [
     "symbol_a", "gene_a", "symbol_b", "gene_b", "product_a", "identity", "tier", "bits", "evalue", "coverage_a",
@@ -29,9 +30,12 @@ def draw_alike(comparison: Comparison, a: int, b: int, store: str) -> None:
     present = [tier for tier in TIERS if (orthologs["tier"] == tier).any()]
     st.caption("  \n".join(f"**{tier}**: {TIERS[tier]}" for tier in present))
     table = ortholog_table(comparison, a, b)
-    st.dataframe(
+    st.markdown(
+        "**All pairs**", help="Choose a row to see its two proteins aligned, by letters and by the model."
+    )
+    chosen = st.dataframe(
         table[[*_FIRST_COLUMNS, *table.columns.difference(_FIRST_COLUMNS, sort=False)]],
-        hide_index=True, height=320, lazy=True,
+        hide_index=True, height=320, on_select="rerun", selection_mode="single-row", key=f"pairs-{a}-{b}",
         column_config={
             "identity": st.column_config.ProgressColumn("identity", min_value=0, max_value=1, format="percent"),
             "evalue": st.column_config.NumberColumn("E-value", format="%.1e"),
@@ -42,3 +46,5 @@ def draw_alike(comparison: Comparison, a: int, b: int, store: str) -> None:
     with st.container(horizontal=True):
         download_tsv(table, "orthologs.tsv", "Pairs as TSV")
         download_figure(figure, "identities.html")
+    if rows := chosen["selection"]["rows"]:
+        draw_residues(comparison, a, b, int(orthologs.index[rows[0]]))

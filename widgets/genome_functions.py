@@ -1,5 +1,7 @@
 """What the genes do: classes of function, functions from a partner, groups of genes."""
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
@@ -8,6 +10,7 @@ from biotl_core.genomes.exports import group_table
 from biotl_core.genomes.function_transfer import ENOUGH_PAIRS, transfer_functions
 from biotl_core.home import safe_name
 from biotl_core.plots.genomes import plot_functions
+from biotl_core.runs.genome_requests import REFERENCE_FUNCTIONS
 from widgets.answers import NumberCard, draw_number_cards
 from widgets.genome_downloads import CHART, download_figure, download_tsv
 from widgets.kept import kept
@@ -55,8 +58,34 @@ def _draw_transfer(comparison: Comparison, a: int, b: int, store: str) -> None:
     to = st.segmented_control(
         "For genes of", (0, 1), format_func=names.__getitem__, required=True, **kept(store, "to", guess)
     )
+    _draw_suggestions(tables[to], f"functions-{safe_name(names[to])}.tsv")
+
+
+def draw_reference(comparison: Comparison, folder: Path) -> None:
+    """Functions from the reference that was brought along, where there was one."""
+    file = folder / REFERENCE_FUNCTIONS
+    if not file.is_file():
+        return
+    table = pd.read_parquet(file)
+    table.insert(0, "in", [comparison.genomes[number].name for number in table.pop("genome")])
+    st.markdown(
+        "**Functions from your reference**",
+        help="The best alignment (E-value up to 0.001, half of both proteins covered) of each gene without a known "
+        "function. The reliability is counted on proteins whose function is known on both sides: genes of these "
+        "genomes with their match, and each protein of the reference with its nearest other one; a transfer is right "
+        f"where both are of one class of function. Blank below {ENOUGH_PAIRS} pairs.",
+    )
+    if table.empty:
+        st.caption("No gene without a known function has a match in it.")
+        return
+    st.markdown(f"{len(table):,} genes without a known function have a match in it.")
+    _draw_suggestions(table, "functions-from-reference.tsv")
+
+
+def _draw_suggestions(table: pd.DataFrame, name: str) -> None:
+    """Suggested functions with their evidence, and the way to take them along."""
     st.dataframe(
-        tables[to], hide_index=True, height=260, placeholder="",
+        table, hide_index=True, height=260, placeholder="",
         column_config={
             "identity": st.column_config.NumberColumn(format="percent"),
             "probability": st.column_config.NumberColumn(format="percent"),
@@ -64,7 +93,7 @@ def _draw_transfer(comparison: Comparison, a: int, b: int, store: str) -> None:
             "n_known": st.column_config.NumberColumn("counted on"),
         },
     )  # fmt: skip
-    download_tsv(tables[to], f"functions-{safe_name(names[to])}.tsv", "Functions as TSV")
+    download_tsv(table, name, "Functions as TSV")
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)

@@ -8,13 +8,15 @@ import streamlit as st
 
 from biotl_core.errors import UserError
 from biotl_core.genomes.comparison import Comparison
+from biotl_core.genomes.controls import VIEWS, control_table, say_trust
 from biotl_core.genomes.dna_tasks import DNA_TASKS, make_table, possible_tasks
 from biotl_core.genomes.exports import genome_gff
 from biotl_core.home import safe_name
+from biotl_core.plots.gene_map import plot_controls
 from biotl_core.plots.genomes import plot_times
 from biotl_core.wording import plain, plain_sentence, say_bytes, say_seconds
 from widgets.frame import draw_error
-from widgets.genome_downloads import CHART
+from widgets.genome_downloads import CHART, download_figure, download_tsv
 from widgets.navigation import open_page
 from widgets.table_source import keep_file
 
@@ -42,6 +44,7 @@ def draw_record(comparison: Comparison, result: dict[str, Any]) -> None:
         seconds.pop("pairs", None)
         seconds |= result["pairs"][0]["seconds"]
     st.plotly_chart(plot_times(seconds), key="times", config=CHART)
+    draw_controls(result)
     _draw_dna_tasks(comparison)
     st.markdown("**Genomes with their partners, as GFF3**")
     with st.container(horizontal=True):
@@ -51,6 +54,32 @@ def draw_record(comparison: Comparison, result: dict[str, Any]) -> None:
                 f"{safe_name(genome.name)}.gff3", "text/plain", icon=":material/download:", on_click="ignore",
                 key=f"gff-{number}",
             )  # fmt: skip
+
+
+def draw_controls(result: dict[str, Any]) -> None:
+    """What the search by embedding found of hidden pairs, beside its rivals."""
+    sentences = say_trust(result)
+    if not sentences:
+        return
+    st.markdown(
+        "**Can the search by embedding be trusted here?**",
+        help="Pairs that alignment and gene order agree on are hidden among genes without a partner. Each way of "
+        "seeing makes its pairs (nearest both ways); counted is how many hidden ones are among them.",
+    )
+    st.markdown(plain_sentence(" ".join(sentences)))
+    if (controls := result["controls"]) is None:
+        return
+    table = control_table(controls["scores"])
+    figure = plot_controls(table, controls["n_hidden"])
+    st.plotly_chart(figure, key="controls", config=CHART)
+    names = [plain(result["genomes"][controls[side]]["genome"]) for side in "ab"]
+    st.caption(
+        f"Measured on {names[0]} and {names[1]}, with {controls['n_strangers']:,} genes without a partner among "
+        "them.  \n" + "  \n".join(f"**{view}**: {what}" for view, what in VIEWS.items())
+    )
+    with st.container(horizontal=True):
+        download_tsv(table, "controls.tsv", "Controls as TSV")
+        download_figure(figure, "controls.html")
 
 
 def _draw_dna_tasks(comparison: Comparison) -> None:

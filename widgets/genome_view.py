@@ -10,7 +10,8 @@ from biotl_core.genomes.pair import Pair
 from biotl_core.wording import plain, plain_sentence, say_number
 from widgets.answers import NumberCard, draw_answer, draw_number_cards
 from widgets.genome_alike import draw_alike
-from widgets.genome_functions import draw_functions
+from widgets.genome_functions import draw_functions, draw_reference
+from widgets.genome_map import draw_map
 from widgets.genome_order import draw_order
 from widgets.genome_record import draw_record
 from widgets.genome_unique import draw_unique
@@ -44,10 +45,14 @@ def draw_comparison(folder: Path, result: dict[str, Any]) -> None:
         **kept(store, "question", QUESTIONS[0], QUESTIONS),
     )  # fmt: skip
     draw = dict(zip(QUESTIONS, (draw_order, draw_alike, draw_functions, draw_unique), strict=False))
-    if question in draw:
-        draw[question](comparison, a, b, store)
-    else:
+    if question == QUESTIONS[-1]:
         draw_record(comparison, result)
+        return
+    draw[question](comparison, a, b, store)
+    if question == "What do they do?":
+        draw_reference(comparison, folder)
+    elif question == "Really unique?":
+        draw_map(comparison, folder, result, a, b)
 
 
 def _choose_pair(comparison: Comparison, store: str) -> tuple[int, int]:
