@@ -1,12 +1,15 @@
 """The Genomes page through the router, on a comparison that was really made."""
 
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from biotl_core.genomes.examples import write_example
 from biotl_core.genomes.pair import PairSettings
+from biotl_core.genomes.residue_alignment import view_residues
 from biotl_core.progress import Control
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.genome_requests import create_genome_run
@@ -96,6 +99,38 @@ def test_a_finished_pair_answers_every_question(biotl_home, tmp_path):
         assert heading_of[question] in texts(at)
     assert "Where the time went" in texts(at)
     assert "compare-genomes first.fna first.gff3" in at.code[-1].value
+
+
+def residues_page(folder: str) -> None:
+    """What the page draws below the table once a row of it is chosen."""
+    from pathlib import Path
+
+    from widgets.genome_residues import draw_residues
+    from widgets.genome_view import open_result
+
+    draw_residues(open_result(Path(folder)), 0, 1, 3)
+
+
+def test_a_chosen_pair_is_shown_residue_by_residue(biotl_home, tmp_path, monkeypatch):
+    def view(first, second, control):
+        rng = np.random.default_rng(0)
+        vectors = [rng.normal(size=(len(protein), 8)) for protein in (first, second)]
+        return view_residues(*vectors)
+
+    monkeypatch.setattr("widgets.genome_residues.residue_view", view)
+    files = write_genomes(tmp_path, *(one.genome for one in simulated_pair(0.1)))
+    folder = finish(files, "chosen", backbone=None)
+    at = AppTest.from_function(residues_page, default_timeout=120, args=(str(folder),))
+    until = time.monotonic() + 120
+    while "By the model's vectors" not in texts(at.run()) and time.monotonic() < until:
+        assert not at.exception  # until the work beside the page is done, it shows a progress bar
+    assert "residue by residue" in texts(at)
+    assert "By the model's vectors" in texts(at)
+    assert len(at.code) == 2
+    assert [one.label for one in at.get("download_button")] == [
+        "Aligned residues as TSV",
+        "This figure as HTML",
+    ]
 
 
 def test_every_view_of_the_order_is_drawn(biotl_home, tmp_path):
