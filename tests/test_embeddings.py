@@ -45,7 +45,9 @@ def test_only_new_sequences_are_computed(folder, monkeypatch):
     encoder = load_encoder(folder, "protein")
     seen = []
     run = embeddings._run_pack
-    monkeypatch.setattr(embeddings, "_run_pack", lambda e, t, v: seen.extend(map(len, t.ids)) or run(e, t, v))
+    monkeypatch.setattr(
+        embeddings, "_run_pack", lambda e, t, *v: seen.extend(map(len, t.ids)) or run(e, t, *v)
+    )
     store = open_store(folder, encoder, "sequence")
     a, b, c = random_proteins([10, 20, 30])
     embed(encoder, [a, b, a], "sequence", store)

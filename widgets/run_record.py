@@ -130,5 +130,5 @@ def _command(config: dict[str, Any]) -> str:
     """The shell command that trains the same; the file's name alone where it is not known how it was read."""
     origin = config.get("origin") or {"file": config.get("source") or "TABLE"}
     backbone = Backbone(config["backbone"], config["backbone"], config["modality"])
-    chosen = TrainingSettings(**config["settings"])
+    chosen = TrainingSettings.from_dict(config["settings"])
     return train_command(origin, config.get("split", {}), backbone, chosen, bool(config.get("random_twin")))

@@ -16,7 +16,7 @@ STORE = "settings"
 GROUPS: dict[str, tuple[str, ...]] = {
     "Steps": ("optimizer", "learning_rate", "schedule", "warmup", "batch_size"),
     "Against learning by heart": ("patience", "weight_decay", "dropout"),
-    "Model": ("pooling", "head", "max_length", "class_weights"),
+    "Model": ("pooling", "head", "layers", "neighbours", "max_length", "class_weights"),
     "Adjustable part": ("lora_rank", "lora_alpha", "lora_targets"),
     "Machine": ("device", "processes", "precision", "seed"),
 }
@@ -34,6 +34,10 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
     "head": {
         "linear": ("Straight line", "One weight a feature; hardest to overfit."),
         "mlp": ("One hidden layer", "Can bend; the usual choice."),
+    },
+    "layers": {
+        "last": ("The last layer", "What the backbone ends with."),
+        "middle_last": ("The middle and the last", "Twice the features; nearly always better per position."),
     },
     "lora_targets": {
         "attention": ("Attention layers", "Fewer weights, usually enough."),
@@ -69,6 +73,7 @@ def is_relevant(name: str, settings: TrainingSettings, task: Task, devices: Coll
         "lora_alpha": settings.method == "lora",
         "lora_targets": settings.method == "lora",
         "pooling": not task.is_per_residue,
+        "neighbours": task.is_per_residue,
         "class_weights": task.is_class,
     }.get(name, True)
 

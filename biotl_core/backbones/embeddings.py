@@ -24,6 +24,7 @@ from biotl_core.progress import Control
 Level = Literal["sequence", "residue"]
 _Run = Callable[[list[int]], list[np.ndarray]]
 _RECORD = np.dtype([("key", "S32"), ("offset", "<i8"), ("rows", "<i8")])
+_LARGEST = float(np.finfo(np.float16).max)
 _STAGE = "Reading sequences with the backbone"
 
 
@@ -111,11 +112,14 @@ def sequence_key(sequence: str) -> bytes:
     return hashlib.sha256(sequence.encode()).hexdigest()[:32].encode()
 
 
-def open_store(weights_folder: Path, encoder: Encoder, level: Level) -> EmbeddingStore:
-    """The store on disk for a backbone folder, below BioTL's home."""
-    width = encoder.width * (3 if level == "sequence" else 1)
+def open_store(
+    weights_folder: Path, encoder: Encoder, level: Level, layers: Sequence[int] = ()
+) -> EmbeddingStore:
+    """The store on disk for a backbone folder, below BioTL's home; each choice of layers has one of its own."""
+    width = encoder.width * (len(layers) + 1) * (3 if level == "sequence" else 1)
     dtype = "<f4" if level == "sequence" else "<f2"
-    folder = home_subfolder("embeddings") / fingerprint(weights_folder) / level
+    name = "-".join([level, *map(str, layers)])
+    folder = home_subfolder("embeddings") / fingerprint(weights_folder) / name
     return EmbeddingStore(folder, width, dtype)
 
 
@@ -140,6 +144,7 @@ def embed(
     level: Level,
     store: EmbeddingStore | MemoryStore,
     control: Control | None = None,
+    layers: Sequence[int] = (),
 ) -> list[np.ndarray]:
     """Vectors of sequences, from the store where it has them, else computed and put there.
 
@@ -149,13 +154,14 @@ def embed(
         level: "sequence" gives `(1, 3 * width)` float32 (see `pool`), "residue" `(letters read, width)` float16.
         store: where they are kept.
         control: progress and stop; what is computed before a stop stays in the store.
+        layers: to read beside the last (see `Encoder.forward`); they make every array so much wider.
     """
     control = control or Control()
     keys = [sequence_key(s[: encoder.max_length]) for s in sequences]
     missing = list({key: s for key, s in zip(keys, sequences, strict=True) if key not in store}.values())
     done = len(sequences) - len(missing)
     control.step(_STAGE, done, len(sequences))
-    for indices, arrays in _computed(encoder, missing, level):
+    for indices, arrays in _computed(encoder, missing, level, layers):
         store.add([sequence_key(missing[i][: encoder.max_length]) for i in indices], arrays)
         done += len(indices)
         control.step(_STAGE, done, len(sequences))
@@ -163,33 +169,34 @@ def embed(
 
 
 def _computed(
-    encoder: Encoder, sequences: list[str], level: Level
+    encoder: Encoder, sequences: list[str], level: Level, layers: Sequence[int]
 ) -> Iterator[tuple[list[int], list[np.ndarray]]]:
     """Indices and arrays, pack after pack."""
     tokens = encoder.encode(sequences)
     packs = list(packs_of([len(ids) for ids in tokens.ids], PACK_TOKENS[encoder.device.type]))
 
     def run(pack: list[int]) -> list[np.ndarray]:
-        return _run_pack(encoder, tokens._replace(ids=[tokens.ids[i] for i in pack]), level)
+        return _run_pack(encoder, tokens._replace(ids=[tokens.ids[i] for i in pack]), level, layers)
 
     yield from zip(packs, in_threads(run, packs, encoder.device), strict=True)
 
 
-def _run_pack(encoder: Encoder, tokens: Tokens, level: Level) -> list[np.ndarray]:
+def _run_pack(encoder: Encoder, tokens: Tokens, level: Level, layers: Sequence[int]) -> list[np.ndarray]:
     """Arrays of one pack; a pack that does not fit the memory is halved."""
     try:
         with torch.inference_mode():
-            pack = encoder(tokens)
+            pack = encoder(tokens, layers)
             if level == "sequence":
                 return list(pool(pack).float().cpu().numpy()[:, None, :])
-            states = pack.states.to(torch.float16).cpu().numpy()
+            # Inner layers of large backbones can hold numbers that half precision cannot.
+            states = pack.states.clamp(-_LARGEST, _LARGEST).to(torch.float16).cpu().numpy()
             return np.split(states, np.cumsum(pack.lengths.cpu().numpy())[:-1])
     except torch.OutOfMemoryError:
         if len(tokens.ids) == 1:
             raise
         half = len(tokens.ids) // 2
         first, second = tokens._replace(ids=tokens.ids[:half]), tokens._replace(ids=tokens.ids[half:])
-        return _run_pack(encoder, first, level) + _run_pack(encoder, second, level)
+        return _run_pack(encoder, first, level, layers) + _run_pack(encoder, second, level, layers)
 
 
 def in_threads(run: _Run, packs: list[list[int]], device: torch.device) -> Iterator[list[np.ndarray]]:

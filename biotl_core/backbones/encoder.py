@@ -94,6 +94,11 @@ class Tokens(NamedTuple):
     n_after: int
     """Special tokens after the last letter."""
 
+    @property
+    def n_letters(self) -> list[int]:
+        """Letters of each sequence."""
+        return [len(ids) - self.n_before - self.n_after for ids in self.ids]
+
 
 class Tokenizer:
     """Letters to token numbers: by a table of 256 entries where each letter is a token, else by transformers."""
@@ -162,11 +167,11 @@ class Pack(NamedTuple):
     """Vectors of the letters of several sequences, end to end, without special tokens."""
 
     states: torch.Tensor
-    """`(letters, width)`."""
+    """`(letters, width)`; of several layers side by side, `(letters, n_layers * width)`."""
     lengths: torch.Tensor
     """Letters of each sequence, `(n,)` int64; they sum to `letters`."""
     first: torch.Tensor
-    """`(n, width)`: the first token of each sequence, which some backbones use as a summary."""
+    """`(n, width)`, or as `states`: the first token of each sequence, which some backbones use as a summary."""
 
 
 class Encoder(nn.Module):
@@ -186,6 +191,11 @@ class Encoder(nn.Module):
         return self.config.hidden_size
 
     @property
+    def n_layers(self) -> int:
+        """Layers above the embedding of the letters."""
+        return self.config.num_hidden_layers
+
+    @property
     def is_packed(self) -> bool:
         """True where the unpadded pass is used."""
         return self.config._attn_implementation == "biotl_packed"
@@ -199,10 +209,15 @@ class Encoder(nn.Module):
         """Token numbers, cut to the backbone's `max_length`."""
         return self.tokenizer.encode(sequences, self.max_length)
 
-    def forward(self, tokens: Tokens) -> Pack:
-        """Vectors of all letters of the sequences, in the order given."""
+    def forward(self, tokens: Tokens, layers: Sequence[int] = ()) -> Pack:
+        """Vectors of all letters of the sequences, in the order given.
+
+        `layers` are those to read beside the last, which stands at the end: 0 is the embedding of the letters, 1 what
+        the first layer gives, and so on.
+        """
         lengths = [len(ids) for ids in tokens.ids]
-        flat = self._packed(tokens.ids, lengths) if self.is_packed else self._padded(tokens.ids, lengths)
+        run = self._packed if self.is_packed else self._padded
+        flat = run(tokens.ids, lengths, layers)
         ends = np.cumsum(lengths)
         is_letter = np.ones(ends[-1], dtype=bool)
         starts = ends - lengths
@@ -214,24 +229,25 @@ class Encoder(nn.Module):
         keep = torch.from_numpy(np.flatnonzero(is_letter)).to(flat.device)
         return Pack(flat[keep], n_letters, flat[torch.from_numpy(starts).to(flat.device)])
 
-    def _packed(self, ids: list[np.ndarray], lengths: list[int]) -> torch.Tensor:
+    def _packed(self, ids: list[np.ndarray], lengths: list[int], layers: Sequence[int]) -> torch.Tensor:
         flat = torch.from_numpy(np.concatenate(ids))[None].to(self.device)
         positions = np.concatenate([np.arange(n) for n in lengths]) + self._first_position
         out = self.model(
             input_ids=flat,
             position_ids=torch.from_numpy(positions)[None].to(self.device),
             sequence_lengths=tuple(lengths),
+            **_wish_for(layers),
         )
-        return out.last_hidden_state[0]
+        return _side_by_side(out, layers)[0]
 
-    def _padded(self, ids: list[np.ndarray], lengths: list[int]) -> torch.Tensor:
+    def _padded(self, ids: list[np.ndarray], lengths: list[int], layers: Sequence[int]) -> torch.Tensor:
         padded = np.full((len(ids), max(lengths)), self.tokenizer.pad_id, dtype=np.int64)
         for row, tokens in zip(padded, ids, strict=True):
             row[: len(tokens)] = tokens
         is_token = torch.from_numpy(np.arange(max(lengths)) < np.array(lengths)[:, None]).to(self.device)
         batch = torch.from_numpy(padded).to(self.device)
-        out = self.model(input_ids=batch, attention_mask=is_token.long())
-        return out.last_hidden_state[is_token]
+        out = self.model(input_ids=batch, attention_mask=is_token.long(), **_wish_for(layers))
+        return _side_by_side(out, layers)[is_token]
 
     @property
     def _first_position(self) -> int:
@@ -240,6 +256,17 @@ class Encoder(nn.Module):
         return (
             self.config.pad_token_id + 1 if absolute and self.config.model_type in ("esm", "roberta") else 0
         )
+
+
+def _wish_for(layers: Sequence[int]) -> dict[str, bool]:
+    return {"output_hidden_states": True} if layers else {}
+
+
+def _side_by_side(out: Any, layers: Sequence[int]) -> torch.Tensor:
+    """The states of the layers and the last, `(batch, tokens, (len(layers) + 1) * width)`."""
+    if not layers:
+        return out.last_hidden_state
+    return torch.cat([*(out.hidden_states[i] for i in layers), out.last_hidden_state], dim=-1)
 
 
 def load_encoder(

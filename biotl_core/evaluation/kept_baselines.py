@@ -37,7 +37,7 @@ def _write(folder: Path, found: dict[str, Baseline]) -> None:
     about = {}
     for name, baseline in found.items():
         about[name] = {k: v for k, v in asdict(baseline).items() if k != "predicted_test"}
-        _write_arrays(aside / f"{name}.npz", baseline.predicted_test)
+        write_arrays(aside / f"{name}.npz", baseline.predicted_test)
     (aside / "about.json").write_text(json.dumps(about))
     try:
         aside.replace(folder)
@@ -52,13 +52,13 @@ def _read(folder: Path) -> dict[str, Baseline]:
     return {
         name: Baseline(
             **{**kept, "intervals": {metric: tuple(ends) for metric, ends in kept["intervals"].items()}},
-            predicted_test=_read_arrays(folder / f"{name}.npz"),
+            predicted_test=read_arrays(folder / f"{name}.npz"),
         )
         for name, kept in about.items()
     }
 
 
-def _write_arrays(path: Path, values: Arrays) -> None:
+def write_arrays(path: Path, values: Arrays) -> None:
     """One array, or a list of arrays end to end with their lengths."""
     if isinstance(values, np.ndarray):
         np.savez_compressed(path, values=values)
@@ -69,7 +69,8 @@ def _write_arrays(path: Path, values: Arrays) -> None:
         )
 
 
-def _read_arrays(path: Path) -> Arrays:
+def read_arrays(path: Path) -> Arrays:
+    """What `write_arrays` wrote."""
     with np.load(path) as arrays:
         values = arrays["values"]
         if "lengths" not in arrays:

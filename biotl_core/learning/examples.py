@@ -67,7 +67,7 @@ class Examples:
         if isinstance(self.inputs, torch.Tensor):
             return head(self.inputs[piece].to(device))
         features = np.concatenate([self.inputs[i] for i in piece]).astype(np.float32)
-        return head(torch.from_numpy(features).to(device))
+        return head(torch.from_numpy(features).to(device), [self.n_letters(i) for i in piece])
 
     def piece_targets(self, piece: Sequence[int]) -> np.ndarray:
         """Targets of a piece, rows as in `outputs`; per residue cut to the letters read."""

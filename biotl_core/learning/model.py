@@ -1,6 +1,7 @@
 """SequenceModel: backbone -> pooling -> head; what of it learns is the tuning method."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn import functional
 
 from biotl_core.backbones.embeddings import pool
 from biotl_core.backbones.encoder import Encoder, Tokens, attention_linears, load_encoder
@@ -19,6 +21,8 @@ from biotl_core.learning.settings import TrainingSettings
 
 _HIDDEN_WIDTH = 256
 """Width of the hidden layer of an MLP head, at most."""
+_CHANNELS = 64
+"""Of a head that reads neighbours: wider ones learn little more at twice the time."""
 _MOST_DIRECTIONS = 1024
 """Principal directions of the features that a head reads, at most."""
 _SHRINKAGE_ROWS = 5000
@@ -50,11 +54,16 @@ class Head(nn.Module):
     Features of a frozen backbone are strongly correlated, and what tells relatives apart lies in their small
     directions, which gradient descent reaches last. They are therefore turned to their principal directions and these
     brought half-way to one spread (fourth root of the variance; Ledoit and Wolf 2004 say how far to trust it).
+
+    For a value at each position the head may read its neighbours too; then its layers are convolutions along the
+    sequence.
     """
 
     def __init__(self, n_features: int, n_outputs: int, settings: TrainingSettings):
         super().__init__()
-        self.is_turned = settings.method == "frozen"
+        self.reach = settings.neighbours or 0
+        # Down to few channels is a turn of its own, and a learned one.
+        self.is_turned = settings.method == "frozen" and not self.reach
         width = min(n_features, _MOST_DIRECTIONS) if self.is_turned else n_features
         self.register_buffer("feature_mean", torch.zeros(n_features))
         self.register_buffer("feature_scale", torch.ones(n_features))
@@ -62,17 +71,7 @@ class Head(nn.Module):
             self.register_buffer("feature_turn", torch.eye(n_features, width))
         self.register_buffer("target_mean", torch.zeros(1))
         self.register_buffer("target_scale", torch.ones(1))
-        if settings.head == "linear":
-            self.layers = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(width, n_outputs))
-        else:
-            hidden = min(_HIDDEN_WIDTH, width)
-            self.layers = nn.Sequential(
-                nn.Dropout(settings.dropout),
-                nn.Linear(width, hidden),
-                nn.GELU(),
-                nn.Dropout(settings.dropout),
-                nn.Linear(hidden, n_outputs),
-            )
+        self.layers = (_neighbour_layers if self.reach else _layers)(width, n_outputs, settings)
 
     def fit_features(self, features: torch.Tensor) -> None:
         """Take mean, spread and directions of the features `(n, n_features)` from the training part."""
@@ -91,13 +90,94 @@ class Head(nn.Module):
         self.target_mean.fill_(float(known.mean()))
         self.target_scale.fill_(float(known.std()) or 1.0)
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Outputs `(n, n_outputs)`: numbers in units of `target_scale` around `target_mean`, or logits."""
+    def forward(self, features: torch.Tensor, lengths: Sequence[int] = ()) -> torch.Tensor:
+        """Outputs `(n, n_outputs)`: numbers in units of `target_scale` around `target_mean`, or logits.
+
+        Args:
+            features: `(n, n_features)`; per residue, those of several sequences end to end.
+            lengths: letters of each sequence, where the rows are residues.
+        """
         scaled = self._scaled(features)
+        if self.reach:
+            return self.layers(scaled, _places_apart(lengths, self.reach).to(scaled.device))
         return self.layers(scaled @ self.feature_turn if self.is_turned else scaled)
 
     def _scaled(self, features: torch.Tensor) -> torch.Tensor:
         return (features - self.feature_mean) / self.feature_scale
+
+
+def _layers(width: int, n_outputs: int, settings: TrainingSettings) -> nn.Sequential:
+    """What the head learns where each row is by itself."""
+    if settings.head == "linear":
+        return nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(width, n_outputs))
+    hidden = min(_HIDDEN_WIDTH, width)
+    return nn.Sequential(
+        nn.Dropout(settings.dropout),
+        nn.Linear(width, hidden),
+        nn.GELU(),
+        nn.Dropout(settings.dropout),
+        nn.Linear(hidden, n_outputs),
+    )
+
+
+def _neighbour_layers(width: int, n_outputs: int, settings: TrainingSettings) -> nn.Module:
+    """What the head learns where it reads the positions around each one too, of the same sequence only."""
+    if settings.head == "linear":
+        return _StraightLine(width, n_outputs, settings)
+    return _ResidualConvolutions(width, n_outputs, settings)
+
+
+class _Convolution(nn.Conv1d):
+    """A convolution along rows `(n, channels)` that lie at some places; the places between them are empty (zero)."""
+
+    def __init__(self, channels: int, n_outputs: int, reach: int):
+        super().__init__(channels, n_outputs, 2 * reach + 1, padding=reach)
+
+    def forward(self, rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """`(n, n_outputs)`, a row for each of the rows."""
+        if not len(rows):
+            return rows.new_zeros(0, self.out_channels)
+        apart = rows.new_zeros(int(places[-1]) + 1, rows.shape[1]).index_copy(0, places, rows)
+        return super().forward(apart.T[None])[0].T[places]
+
+
+class _StraightLine(nn.Module):
+    """Each output is a weighted sum of all features of all positions in reach."""
+
+    def __init__(self, width: int, n_outputs: int, settings: TrainingSettings):
+        super().__init__()
+        self.dropout = nn.Dropout(settings.dropout)
+        self.out = _Convolution(width, n_outputs, settings.neighbours)
+
+    def forward(self, features: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        return self.out(self.dropout(features), places)
+
+
+class _ResidualConvolutions(nn.Module):
+    """Down to few channels; two convolutions, which together reach as far as asked, add what they see around.
+
+    (Residual connections: He et al. 2016, CVPR, 770.)
+    """
+
+    def __init__(self, width: int, n_outputs: int, settings: TrainingSettings):
+        super().__init__()
+        self.dropout = nn.Dropout(settings.dropout)
+        self.narrow = nn.Linear(width, _CHANNELS)
+        first, second = settings.neighbours - settings.neighbours // 2, settings.neighbours // 2
+        self.around = nn.ModuleList(_Convolution(_CHANNELS, _CHANNELS, reach) for reach in (first, second))
+        self.out = nn.Linear(_CHANNELS, n_outputs)
+
+    def forward(self, features: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        hidden = self.narrow(self.dropout(features))
+        for convolution in self.around:
+            hidden = hidden + convolution(functional.gelu(hidden), places)
+        return self.out(self.dropout(functional.gelu(hidden)))
+
+
+def _places_apart(lengths: Sequence[int], gap: int) -> torch.Tensor:
+    """Where each row comes to lie when sequences are laid out with so many empty places after each: `(n,)`."""
+    letters = torch.tensor(lengths, dtype=torch.int64)
+    return torch.arange(int(letters.sum())) + gap * torch.arange(len(letters)).repeat_interleave(letters)
 
 
 def _half_whitening(scaled: torch.Tensor, width: int) -> torch.Tensor:
@@ -129,18 +209,22 @@ class SequenceModel(nn.Module):
                 "This backbone joins several letters into one token and cannot give a value for each residue. "
                 "Choose a backbone that reads letter by letter, such as an embedded one or ESM-2."
             )
+        self.layers = layers_beside_last(encoder.n_layers) if settings.layers == "middle_last" else ()
         self.head = Head(self.n_features, outputs.n, settings)
+
+    @property
+    def width(self) -> int:
+        """Size of the vector at each letter, all layers that are read side by side."""
+        return self.encoder.width * (len(self.layers) + 1)
 
     @property
     def n_features(self) -> int:
         """Width of what the head reads."""
-        return self.encoder.width * (
-            2 if self.settings.pooling == "mean_max" and not self.is_per_residue else 1
-        )
+        return self.width * (2 if self.settings.pooling == "mean_max" and not self.is_per_residue else 1)
 
     def select(self, pooled: torch.Tensor) -> torch.Tensor:
         """The features of the chosen pooling out of mean, maximum and first token side by side (see `pool`)."""
-        width = self.encoder.width
+        width = self.width
         match self.settings.pooling:
             case "mean":
                 return pooled[:, :width]
@@ -151,12 +235,12 @@ class SequenceModel(nn.Module):
 
     def features(self, tokens: Tokens) -> torch.Tensor:
         """What the head reads, from the backbone: a row a sequence, or a row a residue."""
-        pack = self.encoder(tokens)
+        pack = self.encoder(tokens, self.layers)
         return pack.states if self.is_per_residue else self.select(pool(pack))
 
     def forward(self, tokens: Tokens) -> torch.Tensor:
         """Head outputs of sequences, or of all their residues end to end: `(rows, n_outputs)`."""
-        return self.head(self.features(tokens))
+        return self.head(self.features(tokens), tokens.n_letters)
 
     def readable(self, outputs: torch.Tensor) -> torch.Tensor:
         """Head outputs as numbers in the target's unit, or as probabilities."""
@@ -167,6 +251,11 @@ class SequenceModel(nn.Module):
                 return outputs.sigmoid()
             case _:
                 return outputs.softmax(dim=1)
+
+
+def layers_beside_last(n_layers: int) -> tuple[int, ...]:
+    """The layer in the middle; more would make the kept features large."""
+    return (n_layers // 2,)
 
 
 def build_model(
@@ -296,7 +385,7 @@ def load_model(folder: Path, weights_folder: Path | None = None) -> SequenceMode
             f"The run '{folder.parent.name}' has no saved model; wait until it is finished or resume it."
         )
     about = json.loads(path.read_text())
-    settings = TrainingSettings(**about["settings"])
+    settings = TrainingSettings.from_dict(about["settings"])
     outputs = Outputs(about["task"], tuple(about["classes"]), about["modality"])
     has_own_backbone = settings.method in ("full", "scratch")
     source = (

@@ -1,11 +1,12 @@
 """From a model and sequences to predictions."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, embed
+from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, embed, open_store
 from biotl_core.data.tasks import TASKS
 from biotl_core.evaluation.metrics import Arrays
 from biotl_core.learning.examples import Examples, Targets
@@ -32,11 +33,20 @@ def make_examples(
     if model.settings.method != "frozen":
         return Examples(model.encoder.encode(sequences), targets)
     level = "residue" if model.is_per_residue else "sequence"
-    arrays = embed(model.encoder, sequences, level, store if store is not None else MemoryStore(), control)
+    store = store if store is not None else MemoryStore()
+    arrays = embed(model.encoder, sequences, level, store, control, model.layers)
     if model.is_per_residue:
         return Examples(arrays, targets)
-    pooled = torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, 3 * model.encoder.width)
+    pooled = torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, 3 * model.width)
     return Examples(model.select(pooled), targets)
+
+
+def model_store(model: SequenceModel, weights_folder: Path) -> EmbeddingStore | None:
+    """Where the features that a frozen model reads are kept on disk; None for models of which more was tuned."""
+    if model.settings.method != "frozen":
+        return None
+    level = "residue" if model.is_per_residue else "sequence"
+    return open_store(weights_folder, model.encoder, level, model.layers)
 
 
 def predict_examples(

@@ -16,6 +16,7 @@ Optimizer = Literal["adamw", "sgd", "nesterov", "gradient_descent"]
 Schedule = Literal["constant", "linear", "cosine"]
 Pooling = Literal["mean", "mean_max", "first"]
 Head = Literal["linear", "mlp"]
+Layers = Literal["last", "middle_last"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 METHODS: dict[TuningMethod, tuple[str, str]] = {
@@ -85,6 +86,11 @@ _RESIDUE_EPOCHS = 20
 """For the head of a frozen backbone where each residue is an example: a pass is then hundreds of times as long."""
 _DEFAULT_DROPOUT: dict[TuningMethod, float] = {"frozen": 0.3, "lora": 0.1, "full": 0.1, "scratch": 0.1}
 _DEFAULT_BATCH: dict[TuningMethod, int] = {"frozen": 64, "lora": 8, "full": 8, "scratch": 8}
+_RESIDUE_BATCH = 8
+"""Where each residue is an example: some 2,000 of them a step."""
+_RESIDUE_NEIGHBOURS = 8
+_FORMER = {"layers": "last", "neighbours": 0}
+"""What settings were before there were such choices; runs and models of that time say nothing of them."""
 METHOD_SETTINGS = ("learning_rate", "epochs", "batch_size", "patience", "dropout")
 """Settings that are chosen for one method and mean nothing to another."""
 
@@ -162,6 +168,16 @@ class TrainingSettings:
         "A straight line, or one hidden layer (linear or MLP head).",
         choices=get_args(Head),
     )
+    layers: Layers | None = _setting(
+        None, "Layers the head reads",
+        "The last layer of the backbone, or one from its middle beside it (hidden layers).", choices=get_args(Layers),
+    )  # fmt: skip
+    neighbours: int | None = _setting(
+        None, "Neighbours read by the head",
+        "For a value at each position: how many positions to either side the head reads too; 0 reads the position "
+        "alone (half the width of its convolution).",
+        low=0, high=50,
+    )  # fmt: skip
     dropout: float | None = _setting(
         None, "Random forgetting",
         "Share of features hidden at each step, against learning by heart; empty: what suits the method (dropout).",
@@ -225,6 +241,8 @@ class TrainingSettings:
         )
         has_short_passes = self.method == "frozen" and not task.is_per_residue
         most = _RESIDUE_EPOCHS if task.is_per_residue else math.inf
+        largest_batch = _RESIDUE_BATCH if task.is_per_residue else math.inf
+        neighbours = _RESIDUE_NEIGHBOURS if self.neighbours is None else self.neighbours
         epochs = self.epochs or min(_DEFAULT_EPOCHS[self.method], most)
         patience = self.patience if self.patience is not None else (10 if has_short_passes else 3)
         return TrainingSettings(
@@ -233,14 +251,21 @@ class TrainingSettings:
                 "loss": loss,
                 "learning_rate": rate,
                 "epochs": epochs,
-                "batch_size": self.batch_size or _DEFAULT_BATCH[self.method],
+                "batch_size": self.batch_size or min(_DEFAULT_BATCH[self.method], largest_batch),
                 "patience": patience,
                 "dropout": self.dropout if self.dropout is not None else _DEFAULT_DROPOUT[self.method],
+                "layers": self.layers or ("middle_last" if task.is_per_residue else "last"),
+                "neighbours": neighbours if task.is_per_residue else 0,
             }
         )
 
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> "TrainingSettings":
+        """What `to_dict` gave, also to a file of a time when there were fewer settings."""
+        return cls(**{**_FORMER, **saved})
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for `config.json`."""
+        """Plain values, for `config.json`; `from_dict` reads them."""
         return asdict(self)
 
 

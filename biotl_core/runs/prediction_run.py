@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from biotl_core.backbones.catalogue import find_backbone, locate_backbone
-from biotl_core.backbones.embeddings import open_store
 from biotl_core.data.dataset import Dataset
 from biotl_core.data.similarity import nearest_identity
 from biotl_core.data.tasks import TASKS
@@ -14,6 +13,7 @@ from biotl_core.evaluation.tables import certainty_columns, prediction_columns
 from biotl_core.evaluation.uncertainty import COVERAGE
 from biotl_core.learning.certainty import predict_sequences_with_difficulty
 from biotl_core.learning.model import load_model
+from biotl_core.learning.prediction import model_store
 from biotl_core.learning.training import make_accelerator
 from biotl_core.progress import Control
 from biotl_core.runs.certainty_files import read_certainty
@@ -32,8 +32,7 @@ def predict_run(folder: Path, control: Control) -> str:
     weights_folder = locate_backbone(find_backbone(run_config["backbone"], run_config["modality"]))
     model = load_model(run_folder / "model", weights_folder)
     model.to(make_accelerator(config.get("device", "cpu"), model.settings.precision).device)
-    level = "residue" if model.is_per_residue else "sequence"
-    store = open_store(weights_folder, model.encoder, level) if model.settings.method == "frozen" else None
+    store = model_store(model, weights_folder)
     certainty = read_certainty(run_folder / "model")
     raw, difficulty = predict_sequences_with_difficulty(
         model, sequences, certainty.neighbourhood, store, control

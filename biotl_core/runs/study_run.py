@@ -46,7 +46,7 @@ class Workshop:
 
     def __init__(self, folder: Path, config: dict[str, Any], dataset: Dataset, control: Control):
         self.folder, self.dataset, self._control = folder, dataset, control
-        self.settings = TrainingSettings(**{**config["tuning"], "processes": 1})
+        self.settings = TrainingSettings.from_dict({**config["tuning"], "processes": 1})
         self._weights = locate_backbone(find_backbone(config["backbone"], dataset.modality))
         self._accelerator = make_accelerator(config.get("device", "cpu"), self.settings.precision)
         self.headline = dataset.task.headline_metric(len(dataset.classes))

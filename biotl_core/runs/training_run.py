@@ -35,7 +35,7 @@ def train_run(folder: Path, control: Control) -> str:
     """Do a run of kind "train" from its folder, going on from its checkpoint; the closing sentence."""
     config = read_config(folder)
     dataset = Dataset.load(folder)
-    settings = TrainingSettings(**config["settings"]).resolved(dataset.task)
+    settings = TrainingSettings.from_dict(config["settings"]).resolved(dataset.task)
     # Only a head learns on a frozen backbone; there is nothing to share out.
     if settings.processes > 1 and settings.method != "frozen":
         return run_on_several(folder, settings.processes, control)
@@ -168,6 +168,5 @@ def _device_name(device: torch.device) -> str:
 def train_together(folder: Path, control: Control) -> str:
     """What each of several processes does; see `several_devices`."""
     config, dataset = read_config(folder), Dataset.load(folder)
-    return train_here(
-        folder, config, dataset, TrainingSettings(**config["settings"]).resolved(dataset.task), control
-    )
+    settings = TrainingSettings.from_dict(config["settings"]).resolved(dataset.task)
+    return train_here(folder, config, dataset, settings, control)

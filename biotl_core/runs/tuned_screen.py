@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from biotl_core.backbones.catalogue import find_backbone, locate_backbone
-from biotl_core.backbones.embeddings import open_store
 from biotl_core.data.dataset import Dataset
 from biotl_core.errors import UserError
 from biotl_core.learning.model import SequenceModel, load_model
-from biotl_core.learning.prediction import predict_sequences
+from biotl_core.learning.prediction import model_store, predict_sequences
 from biotl_core.runs.folder import read_config
 from biotl_core.screening.fingerprints import Bits, fingerprints
 from biotl_core.screening.models import Predicted
@@ -50,8 +49,7 @@ class TunedScreen(NamedTuple):
         )
 
     def _predict(self):
-        is_frozen = self.model.settings.method == "frozen"
-        store = open_store(self.weights_folder, self.model.encoder, "sequence") if is_frozen else None
+        store = model_store(self.model, self.weights_folder)
 
         def predict(smiles: list[str]) -> np.ndarray:
             # What could not be read has no SMILES; any molecule may stand in, its score is not kept.

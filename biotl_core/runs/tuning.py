@@ -9,13 +9,12 @@ import pandas as pd
 import torch
 from accelerate import Accelerator
 
-from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, open_store
 from biotl_core.data.dataset import Dataset
 from biotl_core.evaluation.neighbourhood import Neighbourhood
 from biotl_core.learning.certainty import predict_with_difficulty, settle_training
 from biotl_core.learning.examples import Examples
 from biotl_core.learning.model import Outputs, SequenceModel, build_model
-from biotl_core.learning.prediction import make_examples
+from biotl_core.learning.prediction import make_examples, model_store
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.learning.training import Training
 from biotl_core.progress import Control
@@ -61,7 +60,8 @@ class Tuned:
         keeps_history = not aside
         model = build_model(weights_folder, Outputs.of(dataset), settings, random_weights=random_weights)
         model.to(accelerator.device)
-        store = _store(model, weights_folder, random_weights)
+        # No one will meet the features of random weights again.
+        store = None if random_weights else model_store(model, weights_folder)
         everything = make_examples(model, dataset.table["sequence"], dataset.target_values(), store, control)
         own = cls(model, None, dataset, everything)
         train, validation = (own.examples(dataset.part(part)) for part in ("train", "validation"))
@@ -89,12 +89,6 @@ class Tuned:
         neighbourhood = settle_training(self.model, training, control) if is_number else None
         raw, difficulty = predict_with_difficulty(self.model, self._all, neighbourhood, control)
         return Trial.of(self._dataset, raw, difficulty), neighbourhood
-
-
-def _store(model: SequenceModel, weights_folder: Path, random_weights: bool) -> EmbeddingStore | MemoryStore:
-    if random_weights:
-        return MemoryStore()
-    return open_store(weights_folder, model.encoder, "residue" if model.is_per_residue else "sequence")
 
 
 def _fit_head(model: SequenceModel, dataset: Dataset, train: Examples, control: Control) -> None:
