@@ -86,9 +86,13 @@ class Ledger:
     results: list[Result] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.path.exists():
-            lines = self.path.read_text().split("\n")[:-1]  # a last line without its end was being written
-            self.results = [Result(**json.loads(line)) for line in lines]
+        if not self.path.exists():
+            return
+        text = self.path.read_text()
+        whole = text[: text.rfind("\n") + 1]  # a last line without its end was being written
+        if whole != text:
+            self.path.write_text(whole)
+        self.results = [Result(**json.loads(line)) for line in whole.splitlines()]
 
     def find(self, key: tuple) -> Result | None:
         """The result of a key."""
@@ -323,7 +327,7 @@ def _choose() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--backbone", help="a name or folder; without, the embedded one of each modality")
     parser.add_argument("--rows", type=int, default=1000, help="most training rows; 0 for all")
-    parser.add_argument("--letters", type=int, default=60_000, help="most training letters; 0 for all")
+    parser.add_argument("--letters", type=int, default=40_000, help="most training letters; 0 for all")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin nothing after so many")
     parser.add_argument("--results", type=Path, default=Path("quality.jsonl"), help="file to keep and go on")
     choice = parser.parse_args()

@@ -14,7 +14,7 @@ from biotl_core.data.raw_table import RawTable, Reading
 from biotl_core.data.reading import guess_reading, read_file
 from biotl_core.data.splitting import propose_split, split_or_random
 
-_SHARES = {"train": 1.0, "validation": 0.25, "test": 0.5}
+_SHARES = {"train": 1.0, "validation": 0.25, "test": 1.0}
 """Most rows and letters of each part, in units of those of the training part."""
 
 
@@ -36,6 +36,12 @@ class RealSet(NamedTuple):
     target: str | None = None
     part: str | None = None
     yardstick: Yardstick | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """The same for the verb `train`."""
+        given = {"--target": self.target, "--part": self.part}
+        return [word for option, column in given.items() if column for word in (option, column)]
 
 
 def _dna(name: str, *, target: str | None = None, mcc: float | None = None) -> RealSet:

@@ -1,7 +1,8 @@
-"""Train on real sets from the file as it lies there: `python -m benchmarks.tasks --data ../shared/data`.
+"""Train on real sets by the shell, from the file as it lies there: `python -m benchmarks.tasks --data ../shared/data`.
 
 For each set one line: the headline metric of the run on the test part with its interval, beside the mean or majority
 (and whether it is beaten, for numbers by RMSE), the best simple method on the same parts, and the seconds it took.
+`benchmarks.quality` trains without the shell: on smaller draws of all sets, from several seeds.
 `--twin` adds the same backbone from random weights.
 """
 
@@ -12,20 +13,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-SETS: dict[str, list[str]] = {
-    "sequences/protein_seq_regression/gb1_flip.csv.gz": ["--part", "split_three_vs_rest"],
-    "sequences/protein_seq_regression/meltome_human_flip2021.csv.gz": [],
-    "sequences/protein_seq_classification/deeploc_subcellular.csv.gz": [],
-    "sequences/protein_seq_classification/amp_amplify_balanced.csv.gz": [],
-    "sequences/protein_residue/secondary_structure_flip.csv.gz": [],
-    "sequences/protein_residue/disorder_chezod.csv.gz": [],
-    "sequences/dna_seq_classification/promoter_ecoli_sigma70.csv.gz": [],
-    "sequences/dna_seq_regression/mpsa_5ss_brca2.csv.gz": [],
-    "molecule/esol.csv.gz": [],
-    "molecule/bbbp.csv.gz": [],
-    "molecule/tox21.csv.gz": [],
-}
-"""Sets below the data folder with the options that their guess leaves open."""
+from benchmarks.sets import SETS
+
+NAMES = (
+    "gb1_flip", "meltome_human_flip2021", "deeploc_subcellular", "amp_amplify_balanced", "secondary_structure_flip",
+    "disorder_chezod", "promoter_ecoli_sigma70", "mpsa_5ss_brca2", "esol", "bbbp", "tox21",
+)  # fmt: skip
 _FLOORS = ("mean", "majority")
 
 
@@ -33,16 +26,16 @@ def main() -> None:
     """Run the sets one after the other and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--only", default="", help="sets whose path holds this word")
+    parser.add_argument("--only", default="", help="sets whose name holds this word")
     parser.add_argument("--twin", action="store_true", help="also the same backbone from random weights")
     parser.add_argument("options", nargs="*", help="further options of `train`, after --")
     choice = parser.parse_args()
     extra = [*choice.options, *(["--random-twin"] if choice.twin else [])]
     head = f"{'set':<28}{'metric':>10}{'test':>8}  {'interval':<18}{'floor':>8} {'beaten':<6}{'twin':>8}{'simple':>8}"
     print(f"{head}  {'which':<22}{'s':>6}")
-    for name, options in SETS.items():
+    for name in NAMES:
         if choice.only in name:
-            print(line(name, train(choice.data / name, [*options, *extra])), flush=True)
+            print(line(name, train(choice.data / SETS[name].path, [*SETS[name].options, *extra])), flush=True)
 
 
 def train(path: Path, options: list[str]) -> dict:
@@ -74,9 +67,8 @@ def line(name: str, result: dict) -> str:
     floor = next((baselines.pop(key) for key in _FLOORS if key in baselines), None)
     twin = baselines.pop("random_weights", None)
     best = max((key for key in baselines if baselines[key] is not None), key=lambda key: baselines[key])
-    title = Path(name).name.removesuffix(".csv.gz")
     return (
-        f"{title:<28}{metric:>10}{result['test'][metric]:>8.3f}  {f'{low:.3f} to {high:.3f}':<18}"
+        f"{name:<28}{metric:>10}{result['test'][metric]:>8.3f}  {f'{low:.3f} to {high:.3f}':<18}"
         f"{number(floor)} {'yes' if is_above_floor else 'no':<6}{number(twin)}{number(baselines[best])}  "
         f"{best:<22}{result['seconds']:>6.0f}"
     )

@@ -50,5 +50,9 @@ with st.expander("How was this computed"):
         "equal copies the one among the same neighbours counts. Blocks: chains of pairs in one direction. Groups "
         "over several genomes: best matches and in-paralogs (Remm et al., J. Mol. Biol. 314, 1041, 2001), cut by "
         "Markov clustering (van Dongen 2000). Genes of bare DNA: Prodigal (Hyatt et al., BMC Bioinformatics 11, "
-        "119, 2010) through the separate program pyrodigal, where it is installed."
+        "119, 2010) through the separate program pyrodigal, where it is installed.\n\n"
+        "Relatives by embedding: nearest both ways, corrected for hubs (CSLS: Conneau et al., ICLR 2018), by a head "
+        "trained on families as in ProtTucker (Heinzinger et al., NAR Genom. Bioinform. 4, lqac043, 2022). Residues "
+        "are aligned by the cosine of their vectors (Pantolini et al., Bioinformatics 40, btad786, 2024; Iovino and "
+        "Ye, BMC Bioinformatics 25, 2024). Intervals of the controls: Wilson (1927). Map: principal components."
     )

@@ -58,11 +58,14 @@ def test_gradients_of_the_packed_pass_equal_the_plain_ones(tmp_path):
     folder = make_esm(tmp_path)
     sequences = random_proteins([5, 19, 19, 64])
     encoder = load_encoder(folder, "protein")
-    encoder(encoder.encode(sequences)).states.square().sum().backward()
+    # The states are normalised, so the sum of their squares says nothing; their squares along one direction do.
+    direction = torch.linspace(-1, 2, encoder.width)
+    (encoder(encoder.encode(sequences)).states @ direction).square().sum().backward()
     model = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     for sequence in sequences:
-        model(**tokenizer(sequence, return_tensors="pt")).last_hidden_state[0, 1:-1].square().sum().backward()
+        states = model(**tokenizer(sequence, return_tensors="pt")).last_hidden_state[0, 1:-1]
+        (states @ direction).square().sum().backward()
     plain = dict(model.named_parameters())
     for name, parameter in encoder.model.named_parameters():
         if parameter.grad is not None:
@@ -142,3 +145,31 @@ def test_a_folder_without_a_model_is_one_sentence(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match="could not be loaded as a backbone"):
         load_encoder(tmp_path, "protein")
+
+
+def test_lengths_from_1_to_2000_in_any_order_read_as_the_plain_model(tmp_path):
+    folder = make_esm(tmp_path)
+    encoder = load_encoder(folder, "protein")
+    sequences = random_proteins([2000, 1, 64, 700, 64, 2, 350])
+    with torch.inference_mode():
+        own = encoder(encoder.encode(sequences), layers=(0, 1))
+    model = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for sequence, found in zip(sequences, own.states.split(own.lengths.tolist()), strict=True):
+        with torch.inference_mode():
+            out = model(**tokenizer(sequence, return_tensors="pt"), output_hidden_states=True)
+        layers = torch.cat([*out.hidden_states[:2], out.last_hidden_state], dim=-1)[0, 1:-1]
+        assert (found - layers).norm() / layers.norm() <= 1e-5
+
+
+def test_a_model_that_learns_between_two_readings_is_read_as_it_is(tmp_path):
+    encoder = load_encoder(make_esm(tmp_path), "protein")
+    tokens = encoder.encode(random_proteins([9, 30]))
+    with torch.no_grad():
+        before = encoder(tokens).states
+        encoder.model.encoder.layer[0].attention.self.query.weight.mul_(-2.0)
+        after = encoder(tokens).states
+    with torch.enable_grad():
+        plain = encoder(tokens).states
+    assert (before - after).norm() > 1e-2 * before.norm()
+    assert (after - plain).norm() <= 1e-5 * plain.norm()

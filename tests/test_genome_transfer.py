@@ -12,10 +12,13 @@ from biotl_core.genomes.function_transfer import count_reliability, transfer_fun
 from biotl_core.genomes.homology_head import HeadSettings, HomologyHead, protein_features, train_head
 from biotl_core.genomes.neighbours import centred_unit_rows, csls_table, mutual_neighbours
 from biotl_core.genomes.pair import compare_pair
-from biotl_core.genomes.residue_alignment import align_residues, local_score
+from biotl_core.genomes.residue_alignment import align_residues, aligned_path, local_score, path_text
 from biotl_core.genomes.simulation import evolve_protein
 from biotl_core.genomes.transfer import EVIDENCE, Calibration, load_searcher, rescue_pair
 from biotl_core.genomes.unique import VERDICTS, explain_unique
+from biotl_core.progress import Control, Stopped
+from biotl_core.runs import residue_views
+from biotl_core.runs.residue_views import residue_view
 from tests.simulated_genomes import simulated_pair
 
 
@@ -62,6 +65,39 @@ def test_the_fast_alignment_is_the_slow_one(seed):
     rng = np.random.default_rng(seed)
     scores = rng.normal(-0.2, 1.0, size=(rng.integers(5, 25), rng.integers(5, 25)))
     assert local_score(scores, 1.5, 0.3) == pytest.approx(_slow_local_score(scores, 1.5, 0.3))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_path_is_worth_the_score(seed):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(-0.1, 1.0, size=(rng.integers(8, 25), rng.integers(8, 25)))
+    path = aligned_path(scores, 1.5, 0.3)
+    steps = np.diff(path, axis=0)
+    assert (steps >= 1).all()
+    gaps = steps[steps > 1] - 1
+    worth = scores[path[:, 0], path[:, 1]].sum() - (1.5 + 0.3 * (gaps - 1)).sum()
+    assert worth == pytest.approx(local_score(scores, 1.5, 0.3))
+
+
+def test_a_path_is_written_with_its_gaps():
+    path = np.array([[1, 0], [2, 1], [4, 2], [5, 5]])
+    assert path_text("MAKWLC", "AKLPPC", path) == "AKWL--C\n|| |  |\nAK-LPPC"
+    assert path_text("MA", "CD", np.zeros((0, 2), dtype=np.int64)) == ""
+
+
+def test_a_pair_is_aligned_in_a_process_of_its_own_and_kept(monkeypatch):
+    protein = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALPDAQFEVV"
+    view = residue_view(protein, protein[5:], Control())
+    assert view.scores.shape == (70, 65)
+    assert np.array_equal(view.path[:, 0] - view.path[:, 1], np.full(len(view.path), 5))
+    assert view.excess > 0.5
+    monkeypatch.setattr(residue_views, "_compute", None)
+    assert np.array_equal(residue_view(protein, protein[5:], Control()).path, view.path)
+
+
+def test_who_no_longer_waits_ends_the_process():
+    with pytest.raises(Stopped):
+        residue_view("MKT", "MKV", Control(should_stop=lambda: True))
 
 
 def test_residues_of_a_copy_align_and_strangers_do_not():

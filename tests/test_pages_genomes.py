@@ -1,12 +1,15 @@
 """The Genomes page through the router, on a comparison that was really made."""
 
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from biotl_core.genomes.examples import write_example
 from biotl_core.genomes.pair import PairSettings
+from biotl_core.genomes.residue_alignment import view_residues
 from biotl_core.progress import Control
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.genome_requests import create_genome_run
@@ -29,8 +32,8 @@ def open_genomes(**query: str) -> AppTest:
     return at
 
 
-def finish(files, name: str) -> Path:
-    folder = create_genome_run(files, PairSettings(), name=name)
+def finish(files, name: str, **asked) -> Path:
+    folder = create_genome_run(files, PairSettings(), name=name, **asked)
     sentence = genome_run(folder, Control())
     write_status(folder, RunStatus("finished", sentence))
     return folder
@@ -73,7 +76,9 @@ def test_uploads_become_a_comparison_with_the_chosen_thresholds(biotl_home, laun
 
 def test_a_finished_pair_answers_every_question(biotl_home, tmp_path):
     files = write_genomes(tmp_path, *(one.genome for one in simulated_pair(0.1, n_inversions=1, n_gains=5)))
-    finish(files, "two")
+    reference = tmp_path / "reference.faa"
+    reference.write_text(f">x citrate synthase OS=None\n{'MKTAYIAKQRQISFVKSHFSRQ' * 5}\n")
+    finish(files, "two", reference=reference)
     at = open_genomes(run="two")
     assert "genes in common" in texts(at)
     assert [metric.label for metric in at.metric][:3] == [
@@ -81,12 +86,51 @@ def test_a_finished_pair_answers_every_question(biotl_home, tmp_path):
         "Genes in common",
         "Blocks of gene order",
     ]
+    heading_of = {
+        "How alike?": "All pairs",
+        "What do they do?": "Functions from your reference",
+        "Really unique?": "Map of the proteins",
+        "What was done?": "Can the search by embedding be trusted here?",
+    }
     for question in QUESTIONS[1:]:
         one = next(control for control in at.segmented_control if control.label == "Question")
         one.set_value(question).run()
         assert not at.exception, question
+        assert heading_of[question] in texts(at)
     assert "Where the time went" in texts(at)
     assert "compare-genomes first.fna first.gff3" in at.code[-1].value
+
+
+def residues_page(folder: str) -> None:
+    """What the page draws below the table once a row of it is chosen."""
+    from pathlib import Path
+
+    from widgets.genome_residues import draw_residues
+    from widgets.genome_view import open_result
+
+    draw_residues(open_result(Path(folder)), 0, 1, 3)
+
+
+def test_a_chosen_pair_is_shown_residue_by_residue(biotl_home, tmp_path, monkeypatch):
+    def view(first, second, control):
+        rng = np.random.default_rng(0)
+        vectors = [rng.normal(size=(len(protein), 8)) for protein in (first, second)]
+        return view_residues(*vectors)
+
+    monkeypatch.setattr("widgets.genome_residues.residue_view", view)
+    files = write_genomes(tmp_path, *(one.genome for one in simulated_pair(0.1)))
+    folder = finish(files, "chosen", backbone=None)
+    at = AppTest.from_function(residues_page, default_timeout=120, args=(str(folder),))
+    until = time.monotonic() + 120
+    while "By the model's vectors" not in texts(at.run()) and time.monotonic() < until:
+        assert not at.exception  # until the work beside the page is done, it shows a progress bar
+    assert "residue by residue" in texts(at)
+    assert "By the model's vectors" in texts(at)
+    assert len(at.code) == 2
+    assert [one.label for one in at.get("download_button")] == [
+        "Aligned residues as TSV",
+        "This figure as HTML",
+    ]
 
 
 def test_every_view_of_the_order_is_drawn(biotl_home, tmp_path):

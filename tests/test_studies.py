@@ -2,16 +2,21 @@
 
 import json
 
+import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 from test_training_run import make_run
 from tiny_backbones import make_esm
 
+from biotl_core.backbones.likelihood import load_masked_model, zero_shot_scores
 from biotl_core.cli import main
+from biotl_core.data.dataset import Dataset
 from biotl_core.errors import UserError
+from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Control
-from biotl_core.runs.folder import read_result
+from biotl_core.runs.folder import create_run, read_result
 from biotl_core.runs.status import RunStatus, write_status
-from biotl_core.runs.studies import LADDER, STUDIES, find_studies, start_study, study_sentence
+from biotl_core.runs.studies import LADDER, STUDIES, ZERO_SHOT, find_studies, start_study, study_sentence
 from biotl_core.runs.study_run import inner_dataset, study_run
 
 
@@ -38,6 +43,32 @@ def test_the_ladder_climbs_until_a_rung_does_not_pay(run):
     assert result["best"] in labels
     assert "gain" in result["rows"][1] and "Use:" in sentence
     assert find_studies(run[1])["ladder"].folder == folder
+
+
+def test_below_the_ladder_variants_are_ranked_without_training(tmp_path, monkeypatch):
+    monkeypatch.setattr("biotl_core.runs.folder.launch", lambda folder: None)
+    backbone = make_esm(tmp_path / "esm")
+    parent, letters = "MKTAYIAKQRQISFVKSHFSRQ", "ACDEFGHIKLMNPQRSTVWY"
+    singles = [parent[:i] + letters[i % 20] + parent[i + 1 :] for i in range(22)]
+    doubles = [s[:-1] + letters[i % 19] for i, s in enumerate(singles)]
+    table = pd.DataFrame({"sequence": singles + doubles})
+    table = table.assign(name=[f"v{i}" for i in range(44)], target=[float(i % 7) for i in range(44)])
+    table["part"] = (["train"] * 24) + ["validation"] * 10 + ["test"] * 10
+    dataset = Dataset(table[["name", "sequence", "target", "part"]], "protein", "regression", ())
+    settings = TrainingSettings(epochs=2).to_dict()
+    folder = create_run(
+        {"backbone": str(backbone), "settings": settings, "device": "cpu"}, dataset, kind="train"
+    )
+    write_status(folder, RunStatus("finished"))
+    _, result, sentence = made((dataset, folder), "ladder")
+    first, second = result["rows"][:2]
+    assert (first["label"], second["label"]) == (ZERO_SHOT, "frozen")
+    assert "no training at all" in sentence and result["best"] in LADDER
+    scores = zero_shot_scores(
+        load_masked_model(backbone, "protein"), table["sequence"], method="masked"
+    ).scores
+    expected = spearmanr(scores[34:], table["target"][34:]).statistic
+    assert first["score"] == pytest.approx(expected)
 
 
 def test_the_curve_grows_to_the_whole_training_part(run):

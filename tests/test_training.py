@@ -188,6 +188,30 @@ def test_training_stops_when_validation_no_longer_improves(folder, tmp_path):
     assert results[-1].epoch == best.epoch + 2
 
 
+@pytest.mark.parametrize(
+    ("method", "rate", "head_rate"),
+    [("full", None, 1e-3), ("lora", None, 1e-3), ("full", 3e-3, 3e-3), ("frozen", None, 1e-3)],
+)
+def test_a_new_head_takes_steps_as_on_a_fixed_backbone(folder, tmp_path, method, rate, head_rate):
+    dataset = make_dataset()
+    settings = TrainingSettings(method=method, learning_rate=rate, schedule="constant", warmup=0.0).resolved(
+        dataset.task
+    )
+    model = build_model(folder, Outputs.of(dataset), settings)
+    examples = make_examples(model, dataset.table["sequence"], dataset.target_values())
+    model.head.fit_targets(dataset.target_values())
+    training = Training(
+        model, examples, examples, settings, tmp_path / "c", make_accelerator("cpu", "float32")
+    )
+    next(training.epochs(Control()))
+    rates = {id(p): group["lr"] for group in training.optimizer.param_groups for p in group["params"]}
+    assert np.allclose([rates[id(p)] for p in model.head.parameters()], head_rate)
+    learning = [p for p in model.encoder.parameters() if p.requires_grad]
+    assert np.allclose([rates[id(p)] for p in learning], settings.learning_rate)
+    if method != "frozen":
+        assert learning and len(rates) == len(learning) + len(list(model.head.parameters()))
+
+
 def test_full_tuning_exports_plain_transformers(folder, tmp_path):
     dataset = make_dataset()
     model, _, _ = fit(folder, dataset, replace(FULL, epochs=2), tmp_path / "c")

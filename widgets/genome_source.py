@@ -143,7 +143,28 @@ def _draw_settings() -> tuple[PairSettings, dict[str, Any]]:
             "probability. It takes about a minute for two bacteria.",
             **kept(_STORE, "embedding", True),
         )
-    options = {"each_sequence": each, "genetic_code": code, "backbone": BACKBONE if embedding else None}
+        controls = st.toggle(
+            "Check that search on pairs that are known", disabled=not embedding,
+            help="Known pairs are hidden, and the protein model, the same model untrained, composition and alignment "
+            "each have to find them (controls). It takes about ten seconds.",
+            **kept(_STORE, "controls", True),
+        )  # fmt: skip
+        on_map = st.toggle(
+            "Draw the map of proteins", disabled=not embedding,
+            help="Lays the proteins on a plane as the protein model sees them: all without a partner, and up to 1,000 "
+            "others. It takes about half a minute for two bacteria.",
+            **kept(_STORE, "map", True),
+        )  # fmt: skip
+        reference = st.file_uploader(
+            "Functions from a reference of your own", key="genome-reference", max_upload_size=_MAX_MEGABYTES,
+            help="Genes whose annotation is silent get the function of their best match in it: proteins as FASTA with "
+            "the function behind the name (as UniProt and NCBI write them), or an annotated genome (GenBank, EMBL).",
+        )  # fmt: skip
+    options = {
+        "reference": _keep(reference) if reference else None,
+        "each_sequence": each, "genetic_code": code, "backbone": BACKBONE if embedding else None,
+        "controls": controls, "map_of_proteins": on_map,
+    }  # fmt: skip
     return PairSettings(search, evalue, coverage, gap, pairs), options
 
 

@@ -85,8 +85,8 @@ def _draw_facts(facts: list[tuple[str, str]]) -> None:
 
 def _draw_settings(settings: dict[str, Any], task_name: str) -> None:
     """Every setting that had a say, in the words of the form."""
-    chosen = TrainingSettings(
-        **{field.name: settings[field.name] for field in fields(TrainingSettings) if field.name in settings}
+    chosen = TrainingSettings.from_dict(
+        {field.name: settings[field.name] for field in fields(TrainingSettings) if field.name in settings}
     )
     rows = [
         (field.metadata["title"], say_choice(field.name, getattr(chosen, field.name)))

@@ -20,6 +20,8 @@ from transformers import AttentionInterface, AutoConfig, AutoModel, AutoModelFor
 from transformers.models.esm import modeling_esm
 from transformers.utils import logging as transformers_logging
 
+from biotl_core.backbones.flat_pass import can_read_flat, read_flat
+from biotl_core.backbones.matmul import choose_matmul
 from biotl_core.data.dataset import Modality
 from biotl_core.errors import UserError
 
@@ -30,8 +32,10 @@ PACKABLE = frozenset({"esm", "bert", "roberta"})
 """Values of `config.model_type` whose packed pass is proved equal to the padded one in the tests."""
 PACK_TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 16384}
 """Tokens a pack: small ones stay in the cache of a CPU, large ones keep a graphics card busy."""
-_PLAIN_LENGTH = 512
-"""Letters up to which attention in half precision on a CPU is two plain products; more would need much memory."""
+_WEIGHTS_AT_ONCE = 2**20
+"""Attention weights in memory together on a CPU: four megabytes."""
+_LONGEST_EXPLICIT = {"training": 640, "reading": 4096}
+"""Tokens of a sequence up to which attention on a CPU is made of plain products; in training their weights are kept."""
 _TEST_LETTERS: dict[Modality, str] = {
     "protein": "ACDEFGHIKLMNPQRSTVWY",
     "dna": "ACGT" * 8,  # long enough for a tokenizer of words of six letters to show itself
@@ -67,33 +71,71 @@ def packed_attention(
     Returns:
         `(1, tokens, heads, head_width)`, and no weights.
     """
+    scale = query.shape[3] ** -0.5 if scaling is None else scaling
+    out = attention_by_sequence(query[0], key[0], value[0], sequence_lengths, scale, dropout)
+    return out[None], None
+
+
+def attention_by_sequence(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    lengths: Sequence[int],
+    scaling: float,
+    dropout: float = 0.0,
+) -> torch.Tensor:
+    """`(heads, tokens, head_width)` each -> `(tokens, heads, head_width)`; see `packed_attention`."""
     outputs, start = [], 0
-    heads, width = query.shape[1], query.shape[3]
-    is_half = query.device.type == "cpu" and (
-        query.dtype == torch.bfloat16 or torch.is_autocast_enabled("cpu")
-    )
-    for length, same in groupby(sequence_lengths):
+    heads, width = query.shape[0], query.shape[2]
+    for length, same in groupby(lengths):
         n = len(list(same))
         rows = slice(start, start + n * length)
-        # Neighbours of one length share a call: (heads, n * length, width) -> (heads, n, length, width).
-        q, k, v = (t[0, :, rows].view(heads, n, length, width) for t in (query, key, value))
-        if is_half and length <= _PLAIN_LENGTH and not dropout:
-            out = _plain_attention(q, k, v, scaling)
+        # Neighbours of one length share a call: (heads, n * length, width) -> (n, heads, length, width).
+        q, k, v = (t[:, rows].unflatten(1, (n, length)).transpose(0, 1) for t in (query, key, value))
+        if dropout == 0 and is_explicit(query, length):
+            out = explicit_attention(q, k, v, scaling)
         else:
             out = functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling)
-        outputs.append(out.reshape(heads, n * length, width).transpose(0, 1))
+        outputs.append(out.transpose(1, 2).reshape(n * length, heads, width))
         start = rows.stop
-    return torch.cat(outputs)[None], None
+    return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
 
 
-def _plain_attention(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scaling: float | None
+def _attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: Sequence[int]
 ) -> torch.Tensor:
-    """Attention as two products, `(heads, n, length, width)`: in bfloat16 on a CPU they are quicker than SDPA."""
-    heads, n, length, width = q.shape
-    q, k, v = (t.reshape(heads * n, length, width) for t in (q, k, v))
-    scores = torch.bmm(q * (width**-0.5 if scaling is None else scaling), k.transpose(1, 2))
-    return torch.bmm(scores.softmax(dim=-1), v).view(heads, n, length, width)
+    """Attention of the flat pass, whose query is scaled already; `(tokens, heads * head_width)`."""
+    return attention_by_sequence(query, key, value, lengths, 1.0).flatten(1)
+
+
+def is_explicit(query: torch.Tensor, length: int) -> bool:
+    """Whether attention is quicker as two products and a softmax than as one kernel.
+
+    On a CPU whose products oneDNN makes (see `matmul`), or in bfloat16, it is: the kernel works in blocks too small
+    for them. Long sequences keep to the kernel, which does not store their weights.
+    """
+    is_half = query.dtype == torch.bfloat16 or torch.is_autocast_enabled("cpu")
+    if query.device.type != "cpu" or not (is_half or choose_matmul()):
+        return False
+    return length <= _LONGEST_EXPLICIT["training" if query.requires_grad else "reading"]
+
+
+def explicit_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scaling: float) -> torch.Tensor:
+    """Softmax of the products, a few heads at a time so that their weights stay near the processor.
+
+    Args:
+        q, k, v: `(n, heads, length, width)`.
+        scaling: factor on the products.
+    """
+    n, heads, length, _ = q.shape
+    at_once = max(1, min(heads, _WEIGHTS_AT_ONCE // (n * length * length)))
+    q = q if scaling == 1.0 else q * scaling
+    parts = []
+    for first in range(0, heads, at_once):
+        own = slice(first, first + at_once)
+        weights = (q[:, own] @ k[:, own].transpose(-1, -2)).softmax(dim=-1)
+        parts.append(weights @ v[:, own])
+    return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
 
 AttentionInterface.register("biotl_packed", packed_attention)
@@ -252,10 +294,13 @@ class Encoder(nn.Module):
     ) -> torch.Tensor:
         """States of all tokens, special ones included, `(tokens, width)`; `ids` end to end have those lengths."""
         flat = torch.from_numpy(np.concatenate(ids))[None].to(self.device)
-        positions = np.concatenate([np.arange(n) for n in lengths]) + self._first_position
+        places = np.concatenate([np.arange(n) for n in lengths]) + self._first_position
+        positions = torch.from_numpy(places)[None].to(self.device)
+        if can_read_flat(self.model):
+            return read_flat(self.model, flat[0], positions[0], lengths, _attend, layers)
         out = self.model(
             input_ids=flat,
-            position_ids=torch.from_numpy(positions)[None].to(self.device),
+            position_ids=positions,
             sequence_lengths=tuple(lengths),
             **_wish_for(layers),
         )
@@ -310,6 +355,7 @@ def load_encoder(
     Raises:
         UserError: the folder holds no backbone that transformers loads without custom code.
     """
+    choose_matmul()
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         model = _load_model(folder, config, random_weights, seed)

@@ -4,6 +4,7 @@ The reliability of a transfer is counted, not modelled: among pairs of the same 
 sides, the share that fall into one class of function.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -37,7 +38,16 @@ def count_reliability(first: Genome, second: Genome, orthologs: pd.DataFrame) ->
     classes_b = function_classes(second.coding["product"]).to_numpy()[orthologs["rank_b"]]
     is_known = (classes_a != UNKNOWN) & (classes_b != UNKNOWN)
     table = pd.DataFrame({"evidence": evidence_bins(orthologs), "is_same": classes_a == classes_b})[is_known]
-    counts = table.groupby("evidence")["is_same"].agg(n_known="size", n_same="sum").reset_index()
+    return _with_shares(table.groupby("evidence")["is_same"].agg(n_known="size", n_same="sum").reset_index())
+
+
+def pool_counts(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Several results of `count_reliability` as one, counted together."""
+    counts = pd.concat(tables).groupby("evidence")[["n_known", "n_same"]].sum().reset_index()
+    return _with_shares(counts)
+
+
+def _with_shares(counts: pd.DataFrame) -> pd.DataFrame:
     share = counts["n_same"] / counts["n_known"]
     low, high = wilson_interval(counts["n_same"].to_numpy(float), counts["n_known"].to_numpy(float))
     is_enough = counts["n_known"] >= ENOUGH_PAIRS
@@ -58,7 +68,10 @@ def wilson_interval(n_right: np.ndarray, n: np.ndarray, z: float = 1.96) -> tupl
 
 
 def transfer_functions(
-    genomes: tuple[Genome, Genome], orthologs: pd.DataFrame, to: Literal[0, 1]
+    genomes: tuple[Genome, Genome],
+    orthologs: pd.DataFrame,
+    to: Literal[0, 1],
+    counted: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Genes of one genome without a known function whose partner has one.
 
@@ -66,6 +79,7 @@ def transfer_functions(
         genomes: the first and the second.
         orthologs: `Pair.orthologs`.
         to: whose genes get a function, 0 or 1.
+        counted: how reliable each evidence is; None counts it on these pairs (`count_reliability`).
 
     Returns:
         `gene, product, suggested, from_gene, tier, evidence, identity, probability, reliability, n_known`, the most
@@ -90,7 +104,7 @@ def transfer_functions(
             "probability": orthologs["probability"].to_numpy(),
         }
     )[is_wanted.astype(bool)]
-    counted = count_reliability(*genomes, orthologs).set_index("evidence")
+    counted = (count_reliability(*genomes, orthologs) if counted is None else counted).set_index("evidence")
     table["reliability"] = table["evidence"].map(counted["reliability"])
     table["n_known"] = table["evidence"].map(counted["n_known"]).fillna(0).astype(int)
     return table.sort_values("reliability", ascending=False, kind="stable", ignore_index=True)

@@ -68,6 +68,16 @@ def read_genomes(
     return _name_apart(genomes)
 
 
+def read_genome(file: Path) -> Genome:
+    """One genome from one file with its annotation; UserError when it cannot be read or is an annotation alone."""
+    part = _read_part(file)
+    if not part.contigs:
+        raise UserError(
+            f"{shown(file.name)} is an annotation without DNA. Give a file that holds both (GenBank, EMBL)."
+        )
+    return _finish(part, None)
+
+
 def _read_part(file: Path) -> _Part:
     source, size = file.name, file.stat().st_size
     if size > MAX_BYTES:

@@ -115,9 +115,8 @@ def find_candidates(
     vectors = [searcher.head.vectors(some) for some in features]
     centre = np.concatenate(vectors).mean(axis=0)
     unit = [centred_unit_rows(some, centre) for some in vectors]
-    lengths = [np.log([max(len(protein), 1) for protein in some]) for some in (first, second)]
-    allowed = np.abs(lengths[0][:, None] - lengths[1][None, :]) <= np.log(_LENGTH_RATIO)
-    found = mutual_neighbours(*unit, allowed)
+    lengths = _log_lengths(first), _log_lengths(second)
+    found = mutual_neighbours(*unit, may_be_related(first, second))
     rows = []
     for number, (a, b) in enumerate(zip(found.rows, found.columns, strict=True)):
         control.step("Aligning residues by their vectors", number, len(found.rows))
@@ -127,6 +126,16 @@ def find_candidates(
     table = pd.DataFrame({"row": found.rows, "column": found.columns, "length_ratio": ratio})
     table = table.assign(csls=found.csls, cosine=found.cosine, margin=found.margin)
     return pd.concat([table, closer], axis=1)
+
+
+def _log_lengths(proteins: Sequence[str]) -> np.ndarray:
+    return np.log([max(len(protein), 1) for protein in proteins])
+
+
+def may_be_related(first: Sequence[str], second: Sequence[str]) -> np.ndarray:
+    """Which proteins are near enough in length to be searched for one another, bool `(n, m)`."""
+    apart = np.abs(_log_lengths(first)[:, None] - _log_lengths(second)[None, :])
+    return apart <= np.log(_LENGTH_RATIO)
 
 
 def _look_closer(searcher: Searcher, first: str, second: str) -> tuple[float, float, float, float, float]:

@@ -23,6 +23,8 @@ _START_SECONDS = 12.0
 _STEP_SECONDS = 0.002
 """Bookkeeping at every change of the weights, whatever the size of the model."""
 _HEAD_WIDTH = 256
+_HEAD_CHANNELS = 64
+"""Of a head that reads neighbours; as in `learning.model`."""
 _LEARNING_BYTES = {"adamw": 16.0, "nesterov": 12.0, "sgd": 8.0, "gradient_descent": 8.0}
 """For each weight that learns: itself, its gradient, and what the optimizer keeps of it, 4 bytes each."""
 _SAVED_BYTES: dict[TuningMethod, float] = {"full": 97.0, "scratch": 97.0, "lora": 89.0, "frozen": 0.0}
@@ -144,9 +146,8 @@ def _training_seconds(
         # Each sequence is read once, and for targets per residue once more for the map of whole sequences.
         is_per_residue = TASKS[workload.task_name].is_per_residue
         forward = (2.0 if is_per_residue else 1.0) * sum(flops.values())
-        training = (
-            settings.epochs * 6.0 * _head_size(backbone, workload) * _head_rows(backbone, workload, settings)
-        )
+        head_size = _head_size(backbone, workload, settings)
+        training = settings.epochs * 6.0 * head_size * _head_rows(backbone, workload, settings)
     else:
         # Validation is read after each pass; at the end all twice: to predict, and to check what is saved.
         forward = 2.0 * sum(flops.values()) + settings.epochs * flops["validation"]
@@ -175,7 +176,7 @@ def count_memory_gb(
     if settings.method == "frozen":
         is_per_residue = TASKS[workload.task_name].is_per_residue
         n_rows = sum(int(n.sum()) if is_per_residue else 3 * len(n) for n in tokens.values())
-        features = 4.0 * width * n_rows if device.kind != "cuda" else 0.0
+        features = 4.0 * _n_layers(settings) * width * n_rows if device.kind != "cuda" else 0.0
         return _BASE_GB[device.kind] + (4.0 * parameters + passing + features) / 2**30
     is_half = device.kind == "cuda" and settings.precision != "float32"
     saved = (
@@ -198,8 +199,19 @@ def _tokens_at_once(tokens: dict[Part, np.ndarray], settings: TrainingSettings, 
     return max(longest, min(heaviest_step, pack))
 
 
-def _head_size(backbone: Backbone, workload: Workload) -> float:
-    return _HEAD_WIDTH * (2 * backbone.width + workload.n_outputs)
+def _n_layers(settings: TrainingSettings) -> int:
+    return 2 if settings.layers == "middle_last" else 1
+
+
+def _head_size(backbone: Backbone, workload: Workload, settings: TrainingSettings) -> float:
+    """Weights of the head, each used once a row."""
+    width = _n_layers(settings) * backbone.width
+    if settings.neighbours:
+        reached = 2 * (
+            settings.neighbours + 1
+        )  # two convolutions, which together reach so far to either side
+        return _HEAD_CHANNELS * (width + reached * _HEAD_CHANNELS + workload.n_outputs)
+    return _HEAD_WIDTH * (2 * width + workload.n_outputs)
 
 
 def _head_rows(backbone: Backbone, workload: Workload, settings: TrainingSettings) -> float:

@@ -118,7 +118,9 @@ class TrainingSettings:
         choices=get_args(Optimizer),
     )  # fmt: skip
     learning_rate: float | None = _setting(
-        None, "Step size", "Larger learns faster but may overshoot; empty takes what suits the method (learning rate).",
+        None, "Step size",
+        "Larger learns faster but may overshoot; empty takes what suits the method. A new last layer takes steps at "
+        "least as large as on a fixed backbone (learning rate).",
         low=1e-7, high=10.0,
     )  # fmt: skip
     schedule: Schedule = _setting(
@@ -236,9 +238,7 @@ class TrainingSettings:
                 f"The loss '{loss}' does not fit the task '{task.name}'; it takes {', '.join(task.losses)}. "
                 "Choose one of these."
             )
-        rate = self.learning_rate or _DEFAULT_LEARNING_RATES[self.method] * (
-            1.0 if self.optimizer == "adamw" else _DESCENT_FACTOR
-        )
+        rate = self.learning_rate or default_learning_rate(self.method, self.optimizer)
         has_short_passes = self.method == "frozen" and not task.is_per_residue
         most = _RESIDUE_EPOCHS if task.is_per_residue else math.inf
         largest_batch = _RESIDUE_BATCH if task.is_per_residue else math.inf
@@ -267,6 +267,11 @@ class TrainingSettings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `config.json`; `from_dict` reads them."""
         return asdict(self)
+
+
+def default_learning_rate(method: TuningMethod, optimizer: Optimizer) -> float:
+    """The step size that suits a method."""
+    return _DEFAULT_LEARNING_RATES[method] * (1.0 if optimizer == "adamw" else _DESCENT_FACTOR)
 
 
 def _check_setting(name: str, value: Any, metadata: Any) -> None:

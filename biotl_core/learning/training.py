@@ -19,7 +19,7 @@ from biotl_core.learning.examples import Examples
 from biotl_core.learning.losses import balancing_weights, loss_sum, target_weight
 from biotl_core.learning.model import SequenceModel
 from biotl_core.learning.prediction import predict_examples
-from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.settings import TrainingSettings, default_learning_rate
 from biotl_core.progress import Control
 
 _CHECKPOINT_SECONDS = 1.0
@@ -207,7 +207,7 @@ class Training:
     def _set_learning_rate(self, done: float) -> float:
         rate = self.settings.learning_rate * _schedule_factor(self.settings, done)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["haste"]
         return rate
 
     def _note_best(self, result: EpochResult) -> bool:
@@ -272,12 +272,21 @@ def _class_weights(training: Examples, n_outputs: int) -> np.ndarray | None:
 
 
 def _optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """The chosen rule over what learns; biases and norms are not pulled towards zero."""
-    learning = [p for p in module.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in learning if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    """The chosen rule over what learns; biases and norms are not pulled towards zero, and the head goes ahead.
+
+    The head begins from random numbers beside a backbone that needs small steps: steps of that size would leave it
+    where it began.
+    """
+    learning = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    groups = []
+    for haste, is_head in ((1.0, False), (_head_haste(settings), True)):
+        own = [p for name, p in learning if name.startswith("head.") == is_head]
+        for decay, chosen in (
+            (settings.weight_decay, [p for p in own if p.ndim > 1]),
+            (0.0, [p for p in own if p.ndim <= 1]),
+        ):
+            groups.append({"params": chosen, "weight_decay": decay, "haste": haste})
+    groups = [group for group in groups if group["params"]]
     rate = settings.learning_rate
     match settings.optimizer:
         case "adamw":
@@ -286,6 +295,11 @@ def _optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Opt
             return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True)
         case _:
             return torch.optim.SGD(groups, lr=rate)
+
+
+def _head_haste(settings: TrainingSettings) -> float:
+    """How many times as large the steps of the head are as those of the rest: as large as on a frozen backbone."""
+    return max(1.0, default_learning_rate("frozen", settings.optimizer) / settings.learning_rate)
 
 
 def _schedule_factor(settings: TrainingSettings, done: float) -> float:

@@ -5,6 +5,7 @@ Walsh et al. 2021, Nature Methods 18:1122. What only the author can say is left 
 
 from typing import Literal, NamedTuple
 
+from biotl_core.reports.methods import head_words
 from biotl_core.reports.record import Record
 from biotl_core.runs.verdict import baseline_title, metric_title
 from biotl_core.wording import say_count, say_number, say_seconds
@@ -62,7 +63,7 @@ def _optimisation(record: Record) -> _Answers:
     return {
         ("Optimisation", "Algorithm"): f"Transfer learning: {record.method_title.lower()} of {backbone.title}, "
         "with a head "
-        f"({settings.head}).",
+        f"({head_words(settings)}).",
         ("Optimisation", "Meta-predictions"): "No; the model takes no other predictor's output.",
         ("Optimisation", "Data encoding"): f"Letters as tokens of the backbone, at most {backbone.max_length:,} letters"
         + ("." if record.task.is_per_residue else f"; features pooled by {settings.pooling}."),

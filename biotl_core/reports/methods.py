@@ -1,6 +1,7 @@
 """The methods paragraph, ready to paste, and the limits that a reader must know."""
 
 from biotl_core.data.dataset import PARTS
+from biotl_core.learning.settings import TrainingSettings
 from biotl_core.reports.citations import CITATIONS, backbone_key
 from biotl_core.reports.record import Record
 from biotl_core.runs.verdict import TWIN, best_simple, metric_title
@@ -65,13 +66,22 @@ def _backbone_source(record: Record) -> str:
 def _training(record: Record) -> str:
     s = record.settings
     words = [
-        "a straight line" if s.head == "linear" else "one hidden layer",
+        head_words(s),
+        "the middle and the last layer read" if s.layers == "middle_last" else "",
         f"{s.optimizer}" + (f" with a step size of {s.learning_rate:g}" if s.learning_rate else ""),
         f"batches of {s.batch_size}" if s.batch_size else "",
     ]
     if not record.task.is_per_residue:
         words.insert(0, f"{str(s.pooling).replace('_', ' and ')} pooling")
     return f" ({', '.join(word for word in words if word)})"
+
+
+def head_words(settings: TrainingSettings) -> str:
+    """What is learned on top of the backbone."""
+    if settings.neighbours:
+        layers = "one convolution" if settings.head == "linear" else "two convolutions"
+        return f"{layers} over {settings.neighbours} positions to either side"
+    return "a straight line" if settings.head == "linear" else "one hidden layer"
 
 
 def _certainty(record: Record, cite: dict[str, str]) -> list[str]:

@@ -124,7 +124,7 @@ class Record:
         """As they were used."""
         given = self.result.get("settings") or self.config.get("settings") or {}
         known = {field.name for field in fields(TrainingSettings)}
-        return TrainingSettings(**{name: value for name, value in given.items() if name in known})
+        return TrainingSettings.from_dict({name: value for name, value in given.items() if name in known})
 
     def setting_rows(self) -> list[tuple[str, str, str]]:
         """Name, title and value of each setting."""

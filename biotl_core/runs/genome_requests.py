@@ -13,6 +13,11 @@ from biotl_core.runs.folder import create_run, read_config
 
 BACKBONE = "biotl-protein"
 """The backbone that searches for relatives where alignment finds none."""
+PROTEIN_MAP = "protein_map.parquet"
+"""In the folder of a run: where each protein lies on the map."""
+
+REFERENCE_FUNCTIONS = "reference_functions.parquet"
+"""In the folder of a run: functions taken from the reference, with the number of the genome."""
 
 
 def create_genome_run(
@@ -24,6 +29,9 @@ def create_genome_run(
     each_sequence: bool = False,
     genetic_code: int | None = None,
     backbone: str | None = BACKBONE,
+    reference: Path | None = None,
+    controls: bool = True,
+    map_of_proteins: bool = True,
     source: str = "",
 ) -> Path:
     """Make the folder of a comparison that has not started yet; its files are copied into it.
@@ -36,12 +44,15 @@ def create_genome_run(
         each_sequence: every sequence of a file is a genome of its own.
         genetic_code: NCBI's number, None to guess.
         backbone: of the search by embedding; None to leave it out.
+        reference: proteins or an annotated genome to take functions from (see `function_reference.read_reference`).
+        controls: hide known pairs and let the search and its rivals find them; needs the backbone.
+        map_of_proteins: lay the proteins on a plane; needs the backbone.
         source: what the files are called, for the list.
 
     Raises:
         UserError: a file is not there.
     """
-    for file in files:
+    for file in [*files, *([reference] if reference else [])]:
         if not Path(file).is_file():
             raise UserError(f"There is no file '{file}'. Check its path.")
     names = [Path(file).name for file in files]
@@ -53,6 +64,9 @@ def create_genome_run(
         "each_sequence": each_sequence,
         "genetic_code": genetic_code,
         "backbone": backbone or "",
+        "reference": Path(reference).name if reference else "",
+        "controls": controls and bool(backbone),
+        "map": map_of_proteins and bool(backbone),
     }
     made = create_run(config, kind="genomes", name=name or "-".join(stems[:2]), folder=folder)
     (made / "input").mkdir()
@@ -61,7 +75,15 @@ def create_genome_run(
         place = made / "input" / str(number)
         place.mkdir()
         shutil.copyfile(file, place / safe_name(Path(file).name, "genome"))
+    if reference:
+        (made / "reference").mkdir()
+        shutil.copyfile(reference, made / "reference" / safe_name(Path(reference).name, "reference"))
     return made
+
+
+def reference_file(folder: Path) -> Path | None:
+    """The reference of a comparison that functions are taken from, None without one."""
+    return next((folder / "reference").glob("*"), None)
 
 
 def input_files(folder: Path) -> list[Path]:

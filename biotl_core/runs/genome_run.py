@@ -4,13 +4,25 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from biotl_core.genomes.comparison import Rescue, compare_genomes, save_comparison, summarise
+from biotl_core.genomes.comparison import Comparison, Rescue, compare_genomes, save_comparison, summarise
+from biotl_core.genomes.function_reference import read_reference, transfer_from_reference
+from biotl_core.genomes.genome import Genome
 from biotl_core.genomes.reading import read_genomes
 from biotl_core.progress import Control
 from biotl_core.runs.folder import read_config
-from biotl_core.runs.genome_requests import input_files, read_settings
+from biotl_core.runs.genome_requests import (
+    PROTEIN_MAP,
+    REFERENCE_FUNCTIONS,
+    input_files,
+    read_settings,
+    reference_file,
+)
 from biotl_core.runs.json_files import write_json_atomically
+
+if TYPE_CHECKING:
+    from biotl_core.genomes.transfer import Searcher
 
 
 def genome_run(folder: Path, control: Control) -> str:
@@ -24,12 +36,18 @@ def genome_run(folder: Path, control: Control) -> str:
         genetic_code=config.get("genetic_code"),
     )
     reading = time.process_time() - started
-    rescue = _load_rescue(control) if config.get("backbone") else None
-    comparison = compare_genomes(genomes, settings, control, rescue)
-    control.step("Writing the results", 0, 0)
-    save_comparison(comparison, folder)
+    reference = read_reference(file) if (file := reference_file(folder)) else None
+    searcher = _load_searcher(control) if config.get("backbone") else None
+    comparison = compare_genomes(genomes, settings, control, _rescue_by(searcher))
     result = summarise(comparison, settings)
     result["seconds"] = {"reading": reading, **result["seconds"]}
+    if reference is not None:
+        result |= _add_functions(reference, comparison, folder, result["seconds"], control)
+    if searcher is not None:
+        result |= _add_controls(searcher, comparison, config, result["seconds"], control)
+        result |= _add_map(searcher, comparison, config, folder, result["seconds"], control)
+    control.step("Writing the results", 0, 0)
+    save_comparison(comparison, folder)
     result["elapsed_seconds"] = time.monotonic() - began
     result["cpu_seconds"] = time.process_time() - started
     result["peak_memory_gb"] = _peak_memory_gb()
@@ -37,12 +55,70 @@ def genome_run(folder: Path, control: Control) -> str:
     return result["sentence"]
 
 
-def _load_rescue(control: Control) -> Rescue:
+def _load_searcher(control: Control) -> "Searcher":
     control.step("Loading the protein model", 0, 0)
-    from biotl_core.backbones.embeddings import fingerprint  # torch costs seconds: only where it is used
-    from biotl_core.genomes.transfer import WEIGHTS_FOLDER, load_searcher, rescue_pair
+    from biotl_core.genomes.transfer import load_searcher  # torch costs seconds: only where it is used
 
-    return Rescue(partial(rescue_pair, load_searcher()), f"transfer {fingerprint(WEIGHTS_FOLDER)}")
+    return load_searcher()
+
+
+def _rescue_by(searcher: "Searcher | None") -> Rescue | None:
+    if searcher is None:
+        return None
+    from biotl_core.backbones.embeddings import fingerprint
+    from biotl_core.genomes.transfer import WEIGHTS_FOLDER, rescue_pair
+
+    return Rescue(partial(rescue_pair, searcher), f"transfer {fingerprint(WEIGHTS_FOLDER)}")
+
+
+def _add_functions(
+    reference: Genome, comparison: Comparison, folder: Path, seconds: dict[str, float], control: Control
+) -> dict[str, Any]:
+    """`reference`; the functions themselves go to `reference_functions.parquet`."""
+    started = time.process_time()
+    table = transfer_from_reference(comparison.genomes, reference, control)
+    table.to_parquet(folder / REFERENCE_FUNCTIONS, index=False)
+    seconds["functions from the reference"] = time.process_time() - started
+    return {"reference": {"n_proteins": len(reference.coding), "n_functions": len(table)}}
+
+
+def _add_controls(
+    searcher: "Searcher",
+    comparison: Comparison,
+    config: dict[str, Any],
+    seconds: dict[str, float],
+    control: Control,
+) -> dict[str, Any]:
+    """`controls`, where they were asked for: None where too few pairs are known to hide some."""
+    if not config.get("controls"):
+        return {}
+    from biotl_core.genomes.transfer_controls import run_controls
+
+    started = time.process_time()
+    found = run_controls(searcher, comparison.genomes, comparison.pairs, control)
+    seconds["controls"] = time.process_time() - started
+    return {"controls": found.as_plain() if found else None}
+
+
+def _add_map(
+    searcher: "Searcher",
+    comparison: Comparison,
+    config: dict[str, Any],
+    folder: Path,
+    seconds: dict[str, float],
+    control: Control,
+) -> dict[str, Any]:
+    """`map`, where it was asked for; the places themselves go to `protein_map.parquet`."""
+    if not config.get("map"):
+        return {}
+    from biotl_core.genomes.transfer_map import map_proteins
+
+    started = time.process_time()
+    places = map_proteins(searcher, comparison.genomes, comparison.pairs, control)
+    shares = places.attrs.pop("shares", [0.0, 0.0])
+    places.to_parquet(folder / PROTEIN_MAP, index=False)
+    seconds["map of proteins"] = time.process_time() - started
+    return {"map": {"n": len(places), "shares": shares}}
 
 
 def _peak_memory_gb() -> float | None:

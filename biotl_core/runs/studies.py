@@ -32,7 +32,8 @@ STUDIES: dict[StudyName, Study] = {
     "ladder": Study(
         "Climb the ladder",
         "Does tuning more of the model pay? Last layer, then a small part, then the whole; stops where the next rung "
-        "brings nothing on the validation part (frozen, LoRA, full).",
+        "brings nothing on the validation part (frozen, LoRA, full). Variants of one sequence are also ranked without "
+        "any training, by how likely the backbone finds them (zero-shot).",
         3,
     ),
     "curve": Study(
@@ -62,7 +63,9 @@ STUDIES: dict[StudyName, Study] = {
     ),
 }
 LADDER = ("frozen", "lora", "full")
-"""The rungs, in the order they are climbed; scoring without any training would come first."""
+"""The rungs, in the order they are climbed."""
+ZERO_SHOT = "zero_shot"
+"""Below the first rung, for numbers of variants of one sequence: what the backbone says without any training."""
 
 
 def start_study(run_folder: Path, name: StudyName, n: int | None = None) -> Path:
@@ -138,7 +141,7 @@ def _spread_sentence(result: dict[str, Any], metric: str) -> str:
 def _ladder_sentence(result: dict[str, Any], metric: str) -> str:
     said = []
     for row in result["rows"]:
-        title = METHODS[row["label"]][0].lower()
+        title = "no training at all" if row["label"] == ZERO_SHOT else METHODS[row["label"]][0].lower()
         said.append(f"{title} {say_number(row['score'])}")
     best = METHODS[result["best"]][0].lower()
     climbed = ", ".join(said)

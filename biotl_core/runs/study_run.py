@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 
 from biotl_core.backbones.catalogue import find_backbone, locate_backbone
+from biotl_core.backbones.likelihood import load_masked_model, zero_shot_scores
 from biotl_core.data.dataset import Dataset
 from biotl_core.data.dealing import as_parts, deal_folds, target_strata
 from biotl_core.data.folds import make_folds, repeat_split
 from biotl_core.data.grouping import same_sequence
 from biotl_core.data.split_settings import SplitSettings
+from biotl_core.data.variants import find_variants
+from biotl_core.errors import UserError
 from biotl_core.evaluation.intervals import Difference, bootstrap_intervals, paired_difference
 from biotl_core.evaluation.learning_curve import fit_growth, subset_sizes
 from biotl_core.evaluation.metrics import METRICS, Arrays, evaluate
@@ -24,7 +27,7 @@ from biotl_core.learning.training import make_accelerator
 from biotl_core.progress import Control
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.json_files import write_json_atomically
-from biotl_core.runs.studies import LADDER, study_sentence
+from biotl_core.runs.studies import LADDER, ZERO_SHOT, study_sentence
 from biotl_core.runs.tuning import Tuned
 
 _GROUPED = ("random", "similarity", "scaffold")
@@ -71,6 +74,30 @@ class Workshop:
         shutil.rmtree(checkpoint, ignore_errors=True)
         return Attempt(scores, predicted)
 
+    def look(self) -> Attempt | None:
+        """The validation and test part ranked without any training; None where data or backbone do not allow it."""
+        dataset = self.dataset
+        is_ranked = dataset.task_name == "regression" and dataset.modality != "molecule"
+        if not is_ranked or find_variants(dataset.table["sequence"].tolist()) is None:
+            return None
+        try:
+            model = load_masked_model(self._weights, dataset.modality)
+        except UserError:
+            return None  # not every backbone can say how likely a letter is
+        model.encoder.to(self._accelerator.device)
+        model.head.to(self._accelerator.device)
+        found = zero_shot_scores(
+            model, dataset.table["sequence"], method="masked", control=self._control
+        ).scores
+        predicted = {part: found[dataset.part(part).index] for part in ("validation", "test")}
+        scores = {
+            part: evaluate(dataset.task_name, (), dataset.target_values(dataset.part(part)), said)[
+                self.headline
+            ]
+            for part, said in predicted.items()
+        }
+        return Attempt(scores, predicted)
+
     def note(self, label: str, dataset: Dataset, attempt: Attempt, **more: Any) -> None:
         """One line of the study's table, with the interval of the test score."""
         rows = dataset.part("test")
@@ -112,6 +139,8 @@ def study_run(folder: Path, control: Control) -> str:
 
 def _climb(workshop: Workshop, config: dict[str, Any], control: Control) -> dict[str, Any]:
     """Rung by rung; the next one must be better on the validation part by more than chance."""
+    if looked := workshop.look():
+        workshop.note(ZERO_SHOT, workshop.dataset, looked, validation=looked.scores["validation"])
     best: Attempt | None = None
     best_label = LADDER[0]
     for label in LADDER:

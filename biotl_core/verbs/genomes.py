@@ -4,13 +4,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from biotl_core.genomes.comparison import load_comparison
+from biotl_core.genomes.controls import control_table, say_trust
 from biotl_core.genomes.exports import block_table, genome_gff, group_table, ortholog_table
 from biotl_core.genomes.orthologs import SEARCHES
 from biotl_core.genomes.pair import PairSettings
 from biotl_core.home import safe_name
 from biotl_core.runs.folder import launch, read_result
-from biotl_core.runs.genome_requests import BACKBONE, create_genome_run
+from biotl_core.runs.genome_requests import BACKBONE, REFERENCE_FUNCTIONS, create_genome_run
 from biotl_core.runs.status import read_status
 from biotl_core.verbs.answering import add_json, follow, print_json, tell
 from biotl_core.wording import say_count
@@ -56,6 +59,11 @@ def add_compare_genomes(all_verbs: Any) -> None:
         "--min-pairs", type=int, default=defaults.min_pairs, help="pairs of genes in a block at least"
     )
     verb.add_argument("--no-embedding", action="store_true", help="leave out the search by the protein model")
+    verb.add_argument(
+        "--functions", metavar="FILE", help="take functions from these: protein FASTA, or GenBank or EMBL"
+    )
+    verb.add_argument("--no-controls", action="store_true", help="leave out the controls of that search")
+    verb.add_argument("--no-map", action="store_true", help="leave out the map of proteins")
     add_json(verb)
     verb.set_defaults(do=do_compare_genomes)
 
@@ -72,13 +80,16 @@ def do_compare_genomes(options: argparse.Namespace) -> int:
         each_sequence=options.each_sequence,
         genetic_code=options.genetic_code,
         backbone=None if options.no_embedding else BACKBONE,
+        reference=Path(options.functions) if options.functions else None,
+        controls=not options.no_controls,
+        map_of_proteins=not options.no_map,
     )
     launch(folder)
     tell(options, f"Run folder: {folder}")
     if (status := follow(folder, options)) != 0:
         return status
-    write_tables(folder)
     result = read_result(folder) or {}
+    write_tables(folder, result)
     if options.json:
         print_json(result | {"folder": str(folder)})
         return 0
@@ -89,11 +100,13 @@ def do_compare_genomes(options: argparse.Namespace) -> int:
         )
         for note in result["notes"][genome["genome"]]:
             print(f"    {note}")
+    for sentence in say_trust(result):
+        print(f"  {sentence}")
     print(f"Tables are in {folder / 'tables'}")
     return 0
 
 
-def write_tables(folder: Path) -> None:
+def write_tables(folder: Path, result: dict[str, Any]) -> None:
     """Write every table of a finished comparison as TSV and GFF3 into `tables/`."""
     comparison = load_comparison(folder)
     tables = folder / "tables"
@@ -106,6 +119,13 @@ def write_tables(folder: Path) -> None:
         blocks.to_csv(tables / f"blocks-{names[a]}-{names[b]}.tsv", sep="\t", index=False)
         segments = comparison.pairs[a, b].segments
         segments.to_csv(tables / f"dna-{names[a]}-{names[b]}.tsv", sep="\t", index=False)
+    if (folder / REFERENCE_FUNCTIONS).is_file():
+        functions = pd.read_parquet(folder / REFERENCE_FUNCTIONS)
+        functions["genome"] = [comparison.genomes[number].name for number in functions["genome"]]
+        functions.to_csv(tables / "functions-from-reference.tsv", sep="\t", index=False)
+    if result.get("controls"):
+        table = control_table(result["controls"]["scores"])
+        table.to_csv(tables / "controls.tsv", sep="\t", index=False)
     group_table(comparison).to_csv(tables / "orthogroups.tsv", sep="\t", index=False)
     for number, name in enumerate(names):
         (tables / f"{name}.gff3").write_text(genome_gff(comparison, number), encoding="utf-8")
