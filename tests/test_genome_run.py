@@ -153,7 +153,7 @@ def test_the_verb_answers_in_json(tmp_path, capsys):
     answer = json.loads(capsys.readouterr().out)
     assert answer["pairs"][0]["n_orthologs"] == 120
     assert sorted(file.name for file in (out / "tables").iterdir()) == [
-        "blocks-first-second.tsv", "dna-first-second.tsv", "first.gff3", "orthogroups.tsv",
+        "blocks-first-second.tsv", "controls.tsv", "dna-first-second.tsv", "first.gff3", "orthogroups.tsv",
         "orthologs-first-second.tsv", "second.gff3",
     ]  # fmt: skip
 
