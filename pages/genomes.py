@@ -20,10 +20,10 @@ begin_page(
 folder = choose_result("genomes")
 if folder is None:
     draw_genome_chooser()
-    files = ["GENOME_A.gbk", "GENOME_B.gbk"]
+    files, reference = ["GENOME_A.gbk", "GENOME_B.gbk"], ""
 else:
     status, config = read_status(folder), read_config(folder)
-    files = config["files"]
+    files, reference = config["files"], config.get("reference", "")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(folder.name), anchor=False, width="content")
         draw_state(status.state)
@@ -40,7 +40,8 @@ else:
         draw_ended_without_result(folder, status, "genomes")
         draw_start_again(folder)
 
-draw_shell_command(shell_command("compare-genomes", {"files": files, "output": "COMPARED"}))
+options = {"files": files, "output": "COMPARED"} | ({"functions": reference} if reference else {})
+draw_shell_command(shell_command("compare-genomes", options))
 with st.expander("How was this computed"):
     st.markdown(
         "Nucleotide identity: skani (Shaw and Yu, Nat. Methods 20, 1661, 2023). DNA segments: minimap2 (Li, "

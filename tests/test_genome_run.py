@@ -123,7 +123,9 @@ def test_without_genes_the_dna_is_compared_all_the_same(tmp_path, monkeypatch):
 
 def test_the_worker_writes_its_answer(tmp_path):
     files = write_genomes(tmp_path, *(one.genome for one in simulated_pair(0.1, n_inversions=1)))
-    folder = create_genome_run(files, PairSettings(), source="two of mine")
+    folder = create_genome_run(
+        files, PairSettings(), source="two of mine", controls=False, map_of_proteins=False
+    )
     assert [file.name for file in input_files(folder)] == [file.name for file in files]
     assert read_config(folder)["source"] == "two of mine"
     sentence = genome_run(folder, Control())
@@ -132,6 +134,7 @@ def test_the_worker_writes_its_answer(tmp_path):
     assert "genes in common" in sentence
     assert result["pairs"][0]["rearrangements"]["n_inverted"] == 1
     assert result["cpu_seconds"] > 0
+    assert not {"controls", "map", "reference"} & set(result)
 
 
 def test_stop_is_heard_between_steps(tmp_path):
@@ -153,7 +156,7 @@ def test_the_verb_answers_in_json(tmp_path, capsys):
     answer = json.loads(capsys.readouterr().out)
     assert answer["pairs"][0]["n_orthologs"] == 120
     assert sorted(file.name for file in (out / "tables").iterdir()) == [
-        "blocks-first-second.tsv", "dna-first-second.tsv", "first.gff3", "orthogroups.tsv",
+        "blocks-first-second.tsv", "controls.tsv", "dna-first-second.tsv", "first.gff3", "orthogroups.tsv",
         "orthologs-first-second.tsv", "second.gff3",
     ]  # fmt: skip
 

@@ -33,7 +33,8 @@ def open_genomes(**query: str) -> AppTest:
 
 
 def finish(files, name: str, **asked) -> Path:
-    folder = create_genome_run(files, PairSettings(), name=name, **asked)
+    plain = {"controls": False, "map_of_proteins": False}  # they cost seconds; one test asks for them
+    folder = create_genome_run(files, PairSettings(), name=name, **plain | asked)
     sentence = genome_run(folder, Control())
     write_status(folder, RunStatus("finished", sentence))
     return folder
@@ -78,7 +79,7 @@ def test_a_finished_pair_answers_every_question(biotl_home, tmp_path):
     files = write_genomes(tmp_path, *(one.genome for one in simulated_pair(0.1, n_inversions=1, n_gains=5)))
     reference = tmp_path / "reference.faa"
     reference.write_text(f">x citrate synthase OS=None\n{'MKTAYIAKQRQISFVKSHFSRQ' * 5}\n")
-    finish(files, "two", reference=reference)
+    finish(files, "two", reference=reference, controls=True, map_of_proteins=True)
     at = open_genomes(run="two")
     assert "genes in common" in texts(at)
     assert [metric.label for metric in at.metric][:3] == [
@@ -99,6 +100,7 @@ def test_a_finished_pair_answers_every_question(biotl_home, tmp_path):
         assert heading_of[question] in texts(at)
     assert "Where the time went" in texts(at)
     assert "compare-genomes first.fna first.gff3" in at.code[-1].value
+    assert "--functions reference.faa" in at.code[-1].value
 
 
 def residues_page(folder: str) -> None:

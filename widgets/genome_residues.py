@@ -16,6 +16,9 @@ from widgets.background import wait_for
 from widgets.frame import draw_error
 from widgets.genome_downloads import CHART, download_figure, download_tsv
 
+_WIDTH = 40
+"""Letters of a line, so that it fits its column."""
+
 
 def draw_residues(comparison: Comparison, a: int, b: int, index: int) -> None:
     """Both alignments of one row of the pairs, side by side; the model's is computed when it is first asked for."""
@@ -28,7 +31,7 @@ def draw_residues(comparison: Comparison, a: int, b: int, index: int) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with right:
         st.caption("By letters (Smith-Waterman, BLOSUM62): | equal, + alike.")
-        st.code(alignment_text(*proteins), language=None, height=220)
+        st.code(alignment_text(*proteins, width=_WIDTH), language=None, height=220)
     with left:
         progress = st.container()
     try:
@@ -43,7 +46,7 @@ def draw_residues(comparison: Comparison, a: int, b: int, index: int) -> None:
             help="The score of the alignment beside that of the same proteins with one reversed, which keeps "
             "composition and length: by chance they are the same.",
         )
-        st.code(path_text(*proteins, view.path) or "No residues align.", language=None, height=220)
+        st.code(path_text(*proteins, view.path, _WIDTH) or "No residues align.", language=None, height=220)
     with left:
         figure = plot_residues(view.scores, view.path, names, proteins)
         st.plotly_chart(figure, key=f"residues-{a}-{b}", config=CHART)
@@ -59,7 +62,7 @@ def draw_residues(comparison: Comparison, a: int, b: int, index: int) -> None:
 def _say_excess(view: ResidueView) -> str:
     if view.excess <= 0:
         return "no better than chance"
-    return f"{view.excess:.0%} better than chance"
+    return f"{1 + view.excess:.1f} times the score of chance"
 
 
 def _path_table(view: ResidueView, proteins: tuple[str, str]) -> pd.DataFrame:
