@@ -19,6 +19,7 @@ from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Stopped
 from biotl_core.screening.pair_splits import PAIR_SPLITS
 from biotl_core.verbs import (
+    benchmarking,
     folding,
     genomes,
     reporting,
@@ -80,6 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
         screening.add_assay,
         screening.add_screen,
         _add_embed,
+        benchmarking.add_benchmark,
     ):
         add(all_verbs)
     return parser
