@@ -20,6 +20,7 @@ from biotl_core.progress import Stopped
 from biotl_core.screening.pair_splits import PAIR_SPLITS
 from biotl_core.verbs import (
     adapting,
+    benchmarking,
     folding,
     genomes,
     reporting,
@@ -82,6 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
         screening.add_screen,
         _add_embed,
         adapting.add_adapt,
+        benchmarking.add_benchmark,
     ):
         add(all_verbs)
     return parser
