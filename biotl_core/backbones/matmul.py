@@ -1,7 +1,7 @@
 """Matrix products on processors: which library makes them, without giving up a digit.
 
 PyTorch leaves float32 products to Intel's MKL, which on processors of other makers stays with instructions half as
-wide as they have. oneDNN, which PyTorch brings along too, uses all of it: measured on an AMD EPYC with AVX-512, 200 to
+wide as they have. oneDNN, which PyTorch brings along too, uses all of it: measured on an AMD EPYC with AVX-512, 190 to
 230 GFLOP a second and core instead of 100, in both directions of training. PyTorch reaches oneDNN through a switch made
 for reduced precision; on processors without matrix units for bfloat16 its products are float32 all the same. That is
 checked here by computing, and the switch is put back where a product loses digits.
