@@ -20,6 +20,7 @@ from biotl_core.runs.folder import read_config, read_result
 from biotl_core.runs.genome_requests import create_genome_run, input_files
 from biotl_core.runs.genome_run import genome_run
 from biotl_core.shell import shell_command
+from biotl_core.verbs.genomes import write_tables
 from tests.simulated_genomes import simulated_pair, write_genomes
 
 
@@ -152,13 +153,22 @@ def test_a_missing_file_is_told(tmp_path):
 def test_the_verb_answers_in_json(tmp_path, capsys):
     files = write_genomes(tmp_path, *(one.genome for one in simulated_pair(0.1)))
     out = tmp_path / "out"
-    assert main(["compare-genomes", *map(str, files), "-o", str(out), "--json", "--quiet"]) == 0
+    short = ["--quiet", "--no-map", "--no-controls"]
+    assert main(["compare-genomes", *map(str, files), "-o", str(out), "--json", *short]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["pairs"][0]["n_orthologs"] == 120
     assert sorted(file.name for file in (out / "tables").iterdir()) == [
-        "blocks-first-second.tsv", "controls.tsv", "dna-first-second.tsv", "first.gff3", "orthogroups.tsv",
+        "blocks-first-second.tsv", "dna-first-second.tsv", "first.gff3", "orthogroups.tsv",
         "orthologs-first-second.tsv", "second.gff3",
     ]  # fmt: skip
+
+
+def test_controls_are_a_table_too(three, tmp_path):
+    save_comparison(compare_genomes([one.genome for one in three[:2]]), tmp_path)
+    score = {"view": "composition", "recall": 0.5, "low": 0.4, "high": 0.6, "precision": 0.9}
+    write_tables(tmp_path, {"controls": {"scores": [score]}})
+    table = pd.read_csv(tmp_path / "tables" / "controls.tsv", sep="\t")
+    assert table[list(score)].to_dict("records") == [score]
 
 
 def test_the_verb_tells_a_mistake_in_a_sentence(tmp_path, capsys):
