@@ -37,7 +37,10 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "layers": {
         "last": ("The last layer", "What the backbone ends with."),
-        "middle_last": ("The middle and the last", "Twice the features; nearly always better per position."),
+        "middle_last": (
+            "The middle and the last",
+            "Twice the features; a little better for values at each position, not for whole sequences.",
+        ),
     },
     "lora_targets": {
         "attention": ("Attention layers", "Fewer weights, usually enough."),
