@@ -14,7 +14,15 @@ from biotl_core.genomes.homology_head import HeadSettings, composition, protein_
 from biotl_core.genomes.neighbours import centred_unit_rows
 from biotl_core.genomes.transfer import BACKBONE, load_searcher
 from biotl_core.progress import Control
-from pretraining.homology import TEST, TRAIN, collect_candidates, count_bins, read_families, train_on
+from pretraining.homology import (
+    N_TRIALS,
+    TEST,
+    TRAIN,
+    count_bins,
+    cross_fitted,
+    read_families,
+    train_on,
+)
 
 FALSE_SHARE = 0.01
 N_FOLDS = 5
@@ -234,11 +242,13 @@ def print_orthobench(data: Path) -> None:
 
 
 def print_calibration(data: Path) -> None:
-    """Candidates of the transfer tier dealt from test folds, by the probability they were given."""
+    """Candidates of the transfer tier, by the probability that a calibration on other folds gave them."""
     families, searcher = read_families(data), load_searcher()
-    found = collect_candidates(searcher, families.scope, TEST, 12, Control())
-    probability, is_related = searcher.calibration.probability(found), found["is_related"].to_numpy()
-    print(f"{len(found):,} candidates of folds never seen, {is_related.mean():.1%} related")
+    found = cross_fitted(searcher, families.scope, N_TRIALS, Control())
+    probability, is_related = found["probability"].to_numpy(), found["is_related"].to_numpy()
+    print(
+        f"{len(found):,} candidates, each of folds that its calibration never saw, {is_related.mean():.1%} related"
+    )
     for one in count_bins(probability, is_related).itertuples():
         print(
             f"  said {one.low:.0%} to {one.high:.0%}: {one.n:,} pairs, mean {one.said:.1%}, right {one.right:.1%}"

@@ -23,10 +23,13 @@ from biotl_core.genomes.transfer import BACKBONE, WEIGHTS_FOLDER, Calibration, S
 from biotl_core.progress import Control, print_progress
 
 SHARES = (0.6, 0.2, 0.2)
-"""Folds to train, to calibrate, and to test."""
-TRAIN, CALIBRATE, TEST = 0, 1, 2
+"""Folds to train on, to choose settings by, and to test on in `benchmarks.genomes --only remote`."""
+TRAIN, TEST = 0, 2
 SHARE_RELATED = 0.5
-N_TRIALS = 40
+N_GROUPS = 5
+"""Of folds: those of each are judged by a calibration that was fitted on the others."""
+N_TRIALS = 20
+"""For each group of folds."""
 EDGES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0)
 CARD = """# The homology head of biotl-protein
 
@@ -38,7 +41,7 @@ A small layer on the frozen embedded protein backbone that draws related protein
 | Trained by | InfoNCE on pairs of one family against all others of a batch, {steps} steps |
 | Data | {n_pfam:,} proteins with their Pfam architectures (DCTdomain's pfam_max50, Academic Free License 3.0) |
 | Calibrated on | {n_calibration:,} candidate pairs of SCOPe 2.08 domains, {n_related:,} of them related: six numbers |
-| Tested on | folds of SCOPe that did not calibrate it; Pfam families of the training may be among them |
+| Reliability | each fifth of the folds judged by a calibration of the others; training families may be among them |
 | Licence of the weights | Apache-2.0 |
 
 ## Limits
@@ -100,11 +103,10 @@ def train_on(
 
 
 def collect_candidates(
-    searcher: Searcher, scope: pd.DataFrame, part: int, n_trials: int, control: Control
+    searcher: Searcher, scope: pd.DataFrame, rows: np.ndarray, n_trials: int, control: Control
 ) -> pd.DataFrame:
-    """Candidates of many trials dealt from the folds of one part, with the answer in `is_related`."""
+    """Candidates of many trials dealt from some rows, with the answer in `is_related`."""
     proteins, superfamilies = scope["sequence"].tolist(), scope["superfamily"].to_numpy()
-    rows = np.flatnonzero(scope["part"] == part)
     found = []
     for seed in range(n_trials):
         trial = deal_trial(scope, rows, SHARE_RELATED, np.random.default_rng(seed))
@@ -113,6 +115,27 @@ def collect_candidates(
         first, second = trial.first[table["row"]], trial.second[table["column"]]
         found.append(table.assign(is_related=superfamilies[first] == superfamilies[second], trial=seed))
     return pd.concat(found, ignore_index=True)
+
+
+def cross_fitted(searcher: Searcher, scope: pd.DataFrame, n_trials: int, control: Control) -> pd.DataFrame:
+    """Candidates with the `probability` that a calibration on other folds gives each."""
+    group_of_row = split_folds(scope["fold"], (1 / N_GROUPS,) * N_GROUPS, seed=1)
+    found = pd.concat(
+        [
+            collect_candidates(
+                searcher, scope, np.flatnonzero(group_of_row == group), n_trials, control
+            ).assign(group=group)
+            for group in range(N_GROUPS)
+        ],
+        ignore_index=True,
+    )
+    found["probability"] = np.nan
+    for group in range(N_GROUPS):
+        is_own = (found["group"] == group).to_numpy()
+        others = found[~is_own]
+        calibration = Calibration.fit(others, others["is_related"].to_numpy())
+        found.loc[is_own, "probability"] = calibration.probability(found[is_own])
+    return found
 
 
 def count_bins(probability: np.ndarray, is_related: np.ndarray) -> pd.DataFrame:
@@ -139,14 +162,13 @@ def main() -> None:
     settings = HeadSettings()
     head = train_on([pfam], [families.pfam["family"].to_numpy()], settings, control)
     searcher = Searcher(encoder, head, None, *stores)
-    found = collect_candidates(searcher, families.scope, CALIBRATE, N_TRIALS, control)
+    found = cross_fitted(searcher, families.scope, N_TRIALS, control)
     calibration = Calibration.fit(found, found["is_related"].to_numpy())
     head.save(WEIGHTS_FOLDER)
     about = {"weights": calibration.weights, "bias": calibration.bias}
     about |= {"means": calibration.means, "spreads": calibration.spreads}
     (WEIGHTS_FOLDER / "calibration.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-    tested = collect_candidates(searcher, families.scope, TEST, N_TRIALS, control)
-    reliability = count_bins(calibration.probability(tested), tested["is_related"].to_numpy())
+    reliability = count_bins(found["probability"].to_numpy(), found["is_related"].to_numpy())
     reliability.round(4).to_csv(WEIGHTS_FOLDER / "reliability.csv", index=False)
     card = CARD.format(
         steps=settings.steps, n_pfam=len(pfam), n_calibration=len(found), n_related=int(found["is_related"].sum()),
