@@ -41,6 +41,9 @@ def test_sequences_are_brought_and_what_came_out_leads_to_training(
     assert (run / "input.parquet").is_file()
 
     page.goto(f"{server.url}/models?adapt=done")
+    page.get_by_text("held-out perplexity fell from").first.wait_for()
+    page.locator(".js-plotly-plot .scatterlayer").first.wait_for()
+    settle(page)  # a click while the page is still drawn can be lost
     page.get_by_role("button", name="Go to Train with it").click()
     page.wait_for_url("**/train**")
     assert visit.outside == []
