@@ -6,13 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
 from biotl_core.data.dataset import Dataset
 from biotl_core.data.examples import EXAMPLES
 from biotl_core.data.saved_datasets import find_dataset, read_changes, read_origin, read_split
 from biotl_core.data.splitting import SplitSettings
-from biotl_core.runs.folder import list_runs, read_config
+from biotl_core.runs.folder import create_run, list_runs, read_config
+from biotl_core.runs.liveness import ALIVE_LOCK
+from biotl_core.runs.status import RunStatus, write_status
 
 ROOT = Path(__file__).resolve().parents[1]
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -202,6 +205,16 @@ def test_the_sidebar_shows_the_dataset_and_the_device(app):
     shown = "\n".join(element.value for element in app.sidebar.caption)
     assert "30 proteins" in shown
     assert "memory" in shown
+
+
+def test_a_click_counts_that_comes_just_when_the_last_run_has_ended(app):
+    folder = create_run({"backbone": "esm2-8m", "modality": "protein"}, kind="download", name="other")
+    write_status(folder, RunStatus("running"))
+    with FileLock(folder / ALIVE_LOCK):
+        upload(app, make_table())
+    write_status(folder, RunStatus("finished", finished_at=1.0))
+    press(app, "Continue to training")
+    assert title(app) == "Train"
 
 
 def test_a_backbone_that_is_not_here_cannot_be_started_and_the_page_says_why(app):

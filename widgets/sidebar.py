@@ -21,8 +21,11 @@ def draw_sidebar() -> None:
     """Draw what every page shows beside itself."""
     with st.sidebar:
         _draw_chosen_dataset()
+        is_busy = bool(_open_runs())
+        # A run of the whole page draws what is true now: to begin it anew here would lose the click that led to it.
+        st.session_state["sidebar_was_busy"] = is_busy
         # The timer runs in the browser, and only while there is something to watch.
-        st.fragment(_draw_open_runs, run_every=2 if _open_runs() else None)()
+        st.fragment(_draw_open_runs, run_every=2 if is_busy else None)()
         _draw_device(devices()[0])
 
 
@@ -62,7 +65,7 @@ def _draw_open_runs() -> None:
 
 
 def _redraw_page_when_all_ended(is_busy: bool) -> None:
-    was_busy = st.session_state.get("sidebar_was_busy", False)
+    was_busy = st.session_state["sidebar_was_busy"]
     st.session_state["sidebar_was_busy"] = is_busy
     if was_busy and not is_busy:
         st.rerun()
