@@ -38,7 +38,8 @@ class SecondaryStructureLesson:
         self.head = nn.Linear(width, len(_CLASSES))
         self.description = (
             f"secondary structure (helix, strand, coil) of the {len(table):,} proteins in the training part of "
-            "NetSurfP-2.0 as FLIP publishes it (Academic Free License 3.0)"
+            "NetSurfP-2.0 as FLIP publishes it (Academic Free License 3.0), not compared with the tests of "
+            "other sets"
         )
 
     def loss(self, encoder: Encoder, step: int) -> torch.Tensor:

@@ -9,7 +9,8 @@ import torch
 from tiny_backbones import make_esm
 from torch.nn import functional
 
-from biotl_core.backbones.encoder import Tokenizer, Tokens, packed_attention
+from biotl_core.backbones.encoder import Tokenizer, Tokens, load_encoder, packed_attention
+from biotl_core.backbones.matmul import choose_matmul
 from biotl_core.data.mmseqs import find_mmseqs
 from biotl_core.learning.adaptation import _cut, _hide, adapt
 from biotl_core.learning.adaptation_settings import AdaptationSettings
@@ -60,6 +61,17 @@ def test_attention_in_half_precision_is_that_of_the_kernel():
         assert out.shape == exact.shape
         cosine = functional.cosine_similarity(out.float().flatten(1), exact.flatten(1))
         assert cosine.item() > 0.9999
+
+
+def test_a_backbone_reads_in_mixed_precision_as_without(tmp_path):
+    choose_matmul()  # asked before, as by whatever read in this process already
+    encoder = load_encoder(make_esm(tmp_path / "esm"), "protein")
+    tokens = encoder.encode(["MKTAYIAKQR" * 3, "ACDEF"])
+    with torch.no_grad():
+        exact = encoder(tokens).states
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = encoder(tokens).states
+    assert functional.cosine_similarity(mixed.float(), exact).min() > 0.999
 
 
 def _autocast(q, k, v, lengths):
@@ -131,8 +143,6 @@ def test_a_lesson_is_learned_beside_the_hidden_letters(lesson, tmp_path):
 
 def test_the_same_step_gives_the_same_lesson(lesson, tmp_path):
     folder = make_esm(tmp_path / "esm")
-    from biotl_core.backbones.encoder import load_encoder
-
     encoder = load_encoder(folder, "protein")
     assert isinstance(encoder.tokenizer, Tokenizer)
     torch.manual_seed(0)

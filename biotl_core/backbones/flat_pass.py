@@ -21,8 +21,10 @@ Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Sequence[int]], tor
 
 def can_read_flat(model: nn.Module) -> bool:
     """An ESM-2-like model as transformers made it: rotary positions, plain linear layers (no adapters), no dropout
-    at work, nobody who asks for gradients, on a processor whose products oneDNN makes."""
+    at work, nobody who asks for gradients or mixed precision, on a processor whose products oneDNN makes."""
     if torch.is_grad_enabled() or not isinstance(model, EsmModel) or not choose_matmul():
+        return False
+    if torch.is_autocast_enabled("cpu"):  # numbers of two kinds, which the joined operations do not take
         return False
     weight = model.embeddings.word_embeddings.weight
     if weight.device.type != "cpu" or weight.dtype != torch.float32:
