@@ -8,7 +8,8 @@ import torch
 from tiny_backbones import make_bert, make_esm, make_roberta, make_t5
 from transformers import AutoModel, AutoModelForTextEncoding, AutoTokenizer
 
-from biotl_core.backbones.encoder import attention_linears, load_encoder, packs_of
+from biotl_core.backbones.embeddings import MemoryStore, embed
+from biotl_core.backbones.encoder import attention_linears, below_layer, load_encoder, packs_of
 from biotl_core.errors import UserError
 
 MAKERS = {
@@ -71,6 +72,37 @@ def test_gradients_of_the_packed_pass_equal_the_plain_ones(tmp_path):
         if parameter.grad is not None:
             difference = (parameter.grad - plain[name].grad).norm()
             assert difference <= 1e-4 * plain[name].grad.norm() + 1e-6, name
+
+
+@pytest.mark.parametrize("layers", [(), (1,), (2,)])
+@pytest.mark.parametrize("name", ["esm2", "esm1b", "bert", "roberta"])
+def test_going_on_from_kept_states_equals_reading_from_the_letters_up(name, layers, tmp_path):
+    folder = MAKERS[name](tmp_path)
+    encoder = load_encoder(folder, "protein")
+    encoder.fixed_layers = 1 if encoder.n_layers < 3 else 2
+    layers = tuple(layer for layer in layers if layer < encoder.n_layers)
+    tokens = encoder.encode(random_proteins([12, 1, 64, 12, 200]))
+    store = MemoryStore()
+    kept = embed(encoder, random_proteins([12, 1, 64, 12, 200]), "token", store, layers=layers)
+    assert [own.shape for own in kept] == [
+        (len(ids), encoder.width * len(encoder.kept_layers(layers))) for ids in tokens.ids
+    ]
+    with torch.inference_mode():
+        whole, upper = encoder(tokens, layers), encoder(tokens._replace(kept=kept), layers)
+        some = encoder(tokens._replace(kept=kept).at([2, 0]), layers)
+    assert (whole.states - upper.states).norm() <= 1e-5 * whole.states.norm()
+    assert (whole.first - upper.first).norm() <= 1e-5 * whole.first.norm()
+    assert torch.allclose(some.states[:64], whole.states[13:77], atol=1e-5)
+
+
+def test_weights_below_a_layer_are_the_embedding_and_the_lowest(backbone):
+    _, folder = backbone
+    model = load_encoder(folder, "protein").model
+    below = set(below_layer(model, 1))
+    assert below and below < {n for n, _ in model.named_parameters()}
+    layered = [n for n in below if any(part.isdigit() for part in n.split("."))]
+    assert {next(int(part) for part in n.split(".") if part.isdigit()) for n in layered} == {0}
+    assert not [n for n in below_layer(model, 0) if any(part.isdigit() for part in n.split("."))]
 
 
 def test_order_and_company_change_nothing(tmp_path):

@@ -30,7 +30,7 @@ GROUND_AND_ROOF = (0, len(FLOORS) - 1)
 
 TORCH = {"torch", "transformers", "peft", "accelerate", "safetensors"}
 TORCH_MODULES = re.compile(
-    r"backbones/(encoder|embeddings|conversion|likelihood|matmul|flat_pass)"
+    r"backbones/(encoder|attention|tokenizer|embeddings|conversion|likelihood|matmul|flat_pass)"
     r"|genomes/(homology_head|transfer)"
     r"|structures/(distance_head|distogram|esmfold)"
     r"|learning/(model|training|rivals|adaptation|prediction|losses|examples|certainty|two_towers|blank_backbone)"
