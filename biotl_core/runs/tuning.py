@@ -5,10 +5,8 @@ from pathlib import Path
 from shutil import disk_usage
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import psutil
-import torch
 from accelerate import Accelerator
 
 from biotl_core.backbones.embeddings import MemoryStore, open_store
@@ -19,15 +17,12 @@ from biotl_core.learning.certainty import predict_with_difficulty, settle_traini
 from biotl_core.learning.examples import Examples
 from biotl_core.learning.model import Outputs, SequenceModel, build_model
 from biotl_core.learning.prediction import keep_lower_states, make_examples, model_store
+from biotl_core.learning.scaling import fit_head
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.learning.training import Training
 from biotl_core.progress import Control
 from biotl_core.runs.folder import append_history
 from biotl_core.runs.judging import Trial
-
-_SCALE_SAMPLE = 512
-"""Training sequences from which the head of a tuned model takes the mean and spread of its features."""
-
 
 _SHARE_TO_KEEP = 0.5
 """Of the free disk (for random weights: memory) that the states of layers which do not learn may take."""
@@ -77,7 +72,7 @@ class Tuned:
             )
         own = cls(model, None, dataset, everything)
         train, validation = (own.examples(dataset.part(part)) for part in ("train", "validation"))
-        _fit_head(model, dataset, train, control)
+        fit_head(model, train, control)
         checkpoint = folder / "-".join(filter(None, ("checkpoint", aside)))
         own.training = Training(model, train, validation, settings, checkpoint, accelerator)
         if keeps_history and accelerator.is_main_process:
@@ -122,31 +117,6 @@ def _with_lower_states(
     sequences = dataset.table["sequence"].tolist()
     store = MemoryStore() if random_weights else open_store(weights_folder, encoder, "token", model.layers)
     return keep_lower_states(model, examples, sequences, store, control)
-
-
-def _fit_head(model: SequenceModel, dataset: Dataset, train: Examples, control: Control) -> None:
-    """Give the head the scale of features and targets, both from the training part alone."""
-    if isinstance(train.inputs, torch.Tensor):
-        features = train.inputs
-    else:
-        sample = train.subset(np.random.default_rng(0).permutation(len(train))[:_SCALE_SAMPLE])
-        features = _features(model, sample, control)
-    model.head.fit_features(features.to(model.encoder.device))
-    if not dataset.task.is_class:
-        targets = train.targets
-        model.head.fit_targets(np.concatenate(targets) if isinstance(targets, list) else targets)
-
-
-@torch.inference_mode()
-def _features(model: SequenceModel, examples: Examples, control: Control) -> torch.Tensor:
-    if examples.is_ready:
-        return torch.from_numpy(np.concatenate(examples.inputs).astype(np.float32))
-    found, done = [], 0
-    for piece in examples.pieces(range(len(examples)), model.encoder.device):
-        found.append(model.features(examples.inputs.at(piece)).cpu())
-        done += len(piece)
-        control.step("Looking at the features", done, len(examples))
-    return torch.cat(found)
 
 
 def _rewrite_history(folder: Path, history: list[dict[str, Any]]) -> None:
