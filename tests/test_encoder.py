@@ -1,13 +1,16 @@
 """The packed pass equals transformers' own, whatever the lengths, the order and the pack."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from tiny_backbones import make_bert, make_esm, make_roberta, make_t5
+from torch.nn import functional
 from transformers import AutoModel, AutoModelForTextEncoding, AutoTokenizer
 
+from biotl_core.backbones import attention
 from biotl_core.backbones.embeddings import MemoryStore, embed
 from biotl_core.backbones.encoder import attention_linears, below_layer, load_encoder, packs_of
 from biotl_core.errors import UserError
@@ -205,3 +208,26 @@ def test_a_model_that_learns_between_two_readings_is_read_as_it_is(tmp_path):
         plain = encoder(tokens).states
     assert (before - after).norm() > 1e-2 * before.norm()
     assert (after - plain).norm() <= 1e-5 * plain.norm()
+
+
+def test_sequences_of_many_lengths_reach_the_kernel_of_a_card_as_they_lie(monkeypatch):
+    """The kernel itself needs a card; what it is given is checked against attention of each sequence by itself."""
+
+    def kernel(query, key, value, starts, key_starts, longest, longest_key, *, scale):
+        assert query.is_contiguous() and starts.dtype == torch.int32 and torch.equal(starts, key_starts)
+        assert longest == longest_key == int(starts.diff().max())
+        parts = [
+            functional.scaled_dot_product_attention(
+                *(t[a:b].transpose(0, 1) for t in (query, key, value)), scale=scale
+            ).transpose(0, 1)
+            for a, b in pairwise(starts.tolist())
+        ]
+        return torch.cat(parts)
+
+    lengths = [5, 1, 12, 12, 40]
+    query, key, value = torch.randn(3, 4, sum(lengths), 8, generator=torch.Generator().manual_seed(0))
+    plain = attention.attention_by_sequence(query, key, value, lengths, 0.3)
+    assert not attention.has_varlen(query)  # a processor
+    monkeypatch.setattr(attention, "has_varlen", lambda _: True)
+    monkeypatch.setattr(attention, "varlen_attn", kernel)
+    assert torch.allclose(attention.attention_by_sequence(query, key, value, lengths, 0.3), plain, atol=1e-6)

@@ -1,12 +1,13 @@
 """Attention within each sequence of a pack, as transformers' models call it under the name "biotl_packed"."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface
 
 from biotl_core.backbones.matmul import choose_matmul
@@ -56,6 +57,8 @@ def attention_by_sequence(
     dropout: float = 0.0,
 ) -> torch.Tensor:
     """`(heads, tokens, head_width)` each -> `(tokens, heads, head_width)`; see `packed_attention`."""
+    if dropout == 0 and has_varlen(query):
+        return varlen_attention(query, key, value, lengths, scaling)
     outputs, start = [], 0
     heads, width = query.shape[0], query.shape[2]
     for length, same in groupby(lengths):
@@ -70,6 +73,22 @@ def attention_by_sequence(
         outputs.append(out.transpose(1, 2).reshape(n * length, heads, width))
         start = rows.stop
     return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
+
+
+def has_varlen(query: torch.Tensor) -> bool:
+    """Whether the graphics card has torch's kernel for sequences of many lengths (Ampere and later, half precision)."""
+    if query.device.type != "cuda" or query.dtype not in (torch.bfloat16, torch.float16):
+        return False
+    return query.shape[2] % 8 == 0 and torch.cuda.get_device_capability(query.device) >= (8, 0)
+
+
+def varlen_attention(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: Sequence[int], scaling: float
+) -> torch.Tensor:
+    """All sequences of a pack in one call, whatever their lengths; shapes as in `attention_by_sequence`."""
+    ends = torch.tensor([0, *accumulate(lengths)], dtype=torch.int32, device=query.device)
+    q, k, v = (t.transpose(0, 1).contiguous() for t in (query, key, value))
+    return varlen_attn(q, k, v, ends, ends, max(lengths), max(lengths), scale=scaling)
 
 
 def is_explicit(query: torch.Tensor, length: int) -> bool:

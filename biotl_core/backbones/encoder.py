@@ -67,6 +67,8 @@ class Encoder(nn.Module):
         self.config = model.config
         self.fixed_layers = 0
         """Layers, from the lowest, that do not learn: what they make of a sequence can be kept."""
+        self.allows_half = True
+        """Whether reading may be in half precision where the device has it."""
 
     @property
     def width(self) -> int:

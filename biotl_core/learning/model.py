@@ -278,6 +278,7 @@ def build_model(
         max_length=settings.max_length,
     )
     torch.manual_seed(settings.seed)
+    encoder.allows_half = settings.precision != "float32"
     encoder.fixed_layers = settings.fixed_layers(encoder.n_layers)
     if settings.method in ("frozen", "lora"):
         encoder.requires_grad_(False)
