@@ -138,7 +138,7 @@ def open_attention():
     from transformers import EsmModel
 
     from biotl_core.backbones.catalogue import find_backbone, locate_backbone
-    from biotl_core.backbones.encoder import Tokenizer
+    from biotl_core.backbones.tokenizer import Tokenizer
 
     folder = locate_backbone(find_backbone(BACKBONE))
     model = (

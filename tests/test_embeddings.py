@@ -10,6 +10,7 @@ from test_encoder import random_proteins
 from tiny_backbones import make_esm
 
 from biotl_core.backbones import embeddings
+from biotl_core.backbones.catalogue import find_backbone, locate_backbone
 from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, embed, embed_table, open_store, pool
 from biotl_core.backbones.encoder import Pack, load_encoder
 from biotl_core.progress import Control, Stopped
@@ -123,3 +124,16 @@ def test_embed_table(folder, tmp_path):
     table = pd.read_parquet(tmp_path / "out.parquet")
     assert table["length"].tolist() == [5, 2]
     assert len(table["embedding"][0]) == 5 * 32
+
+
+def test_half_precision_points_the_same_way_on_trained_weights(monkeypatch):
+    encoder = load_encoder(locate_backbone(find_backbone("biotl-protein")), "protein")
+    sequences = random_proteins([30, 400, 3, 120, 120])
+    exact = {level: embed(encoder, sequences, level, MemoryStore()) for level in ("sequence", "residue")}
+    assert not embeddings.reads_half(encoder)  # a processor
+    monkeypatch.setattr(embeddings, "reads_half", lambda _: True)
+    for level, own in exact.items():
+        half = embed(encoder, sequences, level, MemoryStore())
+        for a, b in zip(map(torch.from_numpy, own), map(torch.from_numpy, half), strict=True):
+            cosine = torch.cosine_similarity(a.double(), b.double(), dim=-1)
+            assert 0.9999 <= cosine.mean() < 1.0

@@ -17,7 +17,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Steps": ("optimizer", "learning_rate", "schedule", "warmup", "batch_size"),
     "Against learning by heart": ("patience", "weight_decay", "dropout"),
     "Model": ("pooling", "head", "layers", "neighbours", "max_length", "class_weights"),
-    "Adjustable part": ("lora_rank", "lora_alpha", "lora_targets"),
+    "Adjustable part": ("tuned_layers", "lora_rank", "lora_alpha", "lora_targets"),
     "Machine": ("device", "processes", "precision", "seed"),
 }
 """The settings under "More settings"; `method`, `loss` and `epochs` are drawn by the page itself."""
@@ -72,6 +72,7 @@ def is_relevant(name: str, settings: TrainingSettings, task: Task, devices: Coll
     """Whether a setting does anything for this method, task and machine."""
     return {
         "processes": sum(device != "cpu" for device in devices) > 1,
+        "tuned_layers": settings.method in ("lora", "full"),
         "lora_rank": settings.method == "lora",
         "lora_alpha": settings.method == "lora",
         "lora_targets": settings.method == "lora",

@@ -149,9 +149,12 @@ def _training_seconds(
         head_size = _head_size(backbone, workload, settings)
         training = settings.epochs * 6.0 * head_size * _head_rows(backbone, workload, settings)
     else:
-        # Validation is read after each pass; at the end all twice: to predict, and to check what is saved.
-        forward = 2.0 * sum(flops.values()) + settings.epochs * flops["validation"]
-        training = settings.epochs * TRAINING_FACTOR[settings.method] * flops["train"]
+        # Validation is read after each pass; at the end all twice: to predict, and to check what is saved. Layers
+        # that do not learn are read once more, before all this.
+        share = _learning_share(backbone, settings)
+        forward = 2.0 * sum(flops.values()) + settings.epochs * share * flops["validation"]
+        forward += sum(flops.values()) if share < 1 else 0.0
+        training = settings.epochs * share * TRAINING_FACTOR[settings.method] * flops["train"]
     is_one_step = settings.optimizer == "gradient_descent"
     steps = 1 if is_one_step else -(-len(workload.lengths["train"]) // settings.batch_size)
     return (
@@ -179,11 +182,17 @@ def count_memory_gb(
         features = 4.0 * _n_layers(settings) * width * n_rows if device.kind != "cuda" else 0.0
         return _BASE_GB[device.kind] + (4.0 * parameters + passing + features) / 2**30
     is_half = device.kind == "cuda" and settings.precision != "float32"
-    saved = (
-        _SAVED_BYTES[settings.method] * width * max(backbone.layers, 6) * at_once * (0.5 if is_half else 1.0)
-    )
-    bytes_each = 4.0 if settings.method == "lora" else _LEARNING_BYTES[settings.optimizer]
-    return _BASE_GB[device.kind] + (bytes_each * parameters + saved + passing) / 2**30
+    share = _learning_share(backbone, settings)
+    saved = share * _SAVED_BYTES[settings.method] * width * max(backbone.layers, 6) * at_once
+    saved *= 0.5 if is_half else 1.0
+    bytes_more = 0.0 if settings.method == "lora" else share * (_LEARNING_BYTES[settings.optimizer] - 4.0)
+    return _BASE_GB[device.kind] + ((4.0 + bytes_more) * parameters + saved + passing) / 2**30
+
+
+def _learning_share(backbone: Backbone, settings: TrainingSettings) -> float:
+    """The share of the backbone's layers that learn."""
+    layers = max(backbone.layers, 1)
+    return 1.0 - settings.fixed_layers(layers) / layers
 
 
 def _tokens_at_once(tokens: dict[Part, np.ndarray], settings: TrainingSettings, device: Device) -> int:

@@ -13,7 +13,8 @@ from torch import nn
 from torch.nn import functional
 
 from biotl_core.backbones.embeddings import pool
-from biotl_core.backbones.encoder import Encoder, Tokens, attention_linears, load_encoder
+from biotl_core.backbones.encoder import Encoder, attention_linears, below_layer, load_encoder
+from biotl_core.backbones.tokenizer import Tokens
 from biotl_core.data.dataset import Dataset, Modality
 from biotl_core.data.tasks import TASKS, TaskName
 from biotl_core.errors import UserError
@@ -277,8 +278,12 @@ def build_model(
         max_length=settings.max_length,
     )
     torch.manual_seed(settings.seed)
+    encoder.allows_half = settings.precision != "float32"
+    encoder.fixed_layers = settings.fixed_layers(encoder.n_layers)
     if settings.method in ("frozen", "lora"):
         encoder.requires_grad_(False)
+    elif encoder.fixed_layers:
+        _freeze(encoder, below_layer(encoder.model, encoder.fixed_layers))
     if settings.method == "lora":
         encoder.model = _with_lora(encoder, settings)
     _freeze_unused(encoder)
@@ -286,7 +291,9 @@ def build_model(
 
 
 def _with_lora(encoder: Encoder, settings: TrainingSettings) -> nn.Module:
-    targets = attention_linears(encoder.model, everywhere=settings.lora_targets == "all")
+    below = {name.rpartition(".")[0] for name in below_layer(encoder.model, encoder.fixed_layers)}
+    linears = attention_linears(encoder.model, everywhere=settings.lora_targets == "all")
+    targets = [name for name in linears if name not in below]
     if not targets:
         raise UserError(
             f"LoRA found no attention layers it knows in a {encoder.config.model_type} backbone. "
@@ -304,9 +311,15 @@ def _with_lora(encoder: Encoder, settings: TrainingSettings) -> nn.Module:
 
 def _freeze_unused(encoder: Encoder) -> None:
     """Parts of the backbone that give nothing to the vectors get no gradient and must not be waited for."""
-    for name, parameter in encoder.model.named_parameters():
-        if "contact_head" in name or ".pooler." in f".{name}":
-            parameter.requires_grad_(False)
+    _freeze(
+        encoder,
+        [n for n, _ in encoder.model.named_parameters() if "contact_head" in n or ".pooler." in f".{n}"],
+    )
+
+
+def _freeze(encoder: Encoder, names: Sequence[str]) -> None:
+    for name in names:
+        encoder.model.get_parameter(name).requires_grad_(False)
 
 
 def save_model(model: SequenceModel, folder: Path, backbone: dict, weights_folder: Path) -> None:

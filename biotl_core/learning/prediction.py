@@ -49,6 +49,26 @@ def model_store(model: SequenceModel, weights_folder: Path) -> EmbeddingStore | 
     return open_store(weights_folder, model.encoder, level, model.layers)
 
 
+def keep_lower_states(
+    model: SequenceModel,
+    examples: Examples,
+    sequences: Sequence[str],
+    store: EmbeddingStore | MemoryStore,
+    control: Control,
+) -> Examples:
+    """The same examples with what the layers that do not learn make of them, read once (see `Encoder.lower_states`).
+
+    Args:
+        model: not yet trained.
+        examples: the token numbers of the sequences.
+        sequences: their letters, by which the states are found in the store.
+        store: at level "token".
+        control: progress and stop.
+    """
+    kept = embed(model.encoder, sequences, "token", store, control, model.layers)
+    return Examples(examples.inputs._replace(kept=kept), examples.targets)
+
+
 def predict_examples(
     model: SequenceModel,
     examples: Examples,

@@ -180,6 +180,12 @@ class TrainingSettings:
         "alone (half the width of its convolution).",
         low=0, high=50,
     )  # fmt: skip
+    tuned_layers: int | None = _setting(
+        None, "Layers that learn",
+        "How many layers of the backbone learn, counted from the top; those below are read once and kept, so that each "
+        "pass costs less; empty: all of them (frozen lower layers, cached).",
+        low=1, high=1000,
+    )  # fmt: skip
     dropout: float | None = _setting(
         None, "Random forgetting",
         "Share of features hidden at each step, against learning by heart; empty: what suits the method (dropout).",
@@ -258,6 +264,12 @@ class TrainingSettings:
                 "neighbours": neighbours if task.is_per_residue else 0,
             }
         )
+
+    def fixed_layers(self, n_layers: int) -> int:
+        """How many of a backbone's layers, from the lowest, do not learn and are read only once."""
+        if self.method in ("frozen", "scratch") or self.tuned_layers is None:
+            return 0
+        return max(0, n_layers - self.tuned_layers)
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "TrainingSettings":

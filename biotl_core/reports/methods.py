@@ -68,6 +68,9 @@ def _training(record: Record) -> str:
     words = [
         head_words(s),
         "the middle and the last layer read" if s.layers == "middle_last" else "",
+        f"the uppermost {s.tuned_layers} layers learning"
+        if s.tuned_layers and s.method in ("lora", "full")
+        else "",
         f"{s.optimizer}" + (f" with a step size of {s.learning_rate:g}" if s.learning_rate else ""),
         f"batches of {s.batch_size}" if s.batch_size else "",
     ]
