@@ -186,6 +186,12 @@ class TrainingSettings:
         "pass costs less; empty: all of them (frozen lower layers, cached).",
         low=1, high=1000,
     )  # fmt: skip
+    both_strands: bool = _setting(
+        False, "Both strands count the same",
+        "For DNA on a fixed backbone: the features of a sequence and of its reverse complement are averaged, so that "
+        "both get one prediction. Right for enhancers or GC content; not where the direction matters, as for promoters "
+        "cut along their gene (reverse-complement averaging).",
+    )  # fmt: skip
     dropout: float | None = _setting(
         None, "Random forgetting",
         "Share of features hidden at each step, against learning by heart; empty: what suits the method (dropout).",
@@ -262,6 +268,7 @@ class TrainingSettings:
                 "dropout": self.dropout if self.dropout is not None else _DEFAULT_DROPOUT[self.method],
                 "layers": self.layers or ("middle_last" if task.is_per_residue else "last"),
                 "neighbours": neighbours if task.is_per_residue else 0,
+                "both_strands": self.both_strands and has_short_passes,
             }
         )
 
