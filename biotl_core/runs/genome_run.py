@@ -75,7 +75,7 @@ def _rescue_by(searcher: "Searcher | None") -> Rescue | None:
     from biotl_core.backbones.embeddings import fingerprint
     from biotl_core.genomes.transfer import WEIGHTS_FOLDER, rescue_pair
 
-    return Rescue(partial(rescue_pair, searcher), f"transfer {fingerprint(WEIGHTS_FOLDER)}")
+    return Rescue(partial(rescue_pair, searcher), f"transfer 2 {fingerprint(WEIGHTS_FOLDER)}")
 
 
 def _add_functions(
