@@ -70,7 +70,10 @@ def _draw_contigs(comparison: Comparison, a: int, b: int) -> None:
             "Each contig is laid where the middle one of its genes' partners lies, and turned where most of them run "
             "the other way; contigs without a partner come last. Places in tables stay those of your file."
         )
-        st.dataframe(table, hide_index=True, height="content" if len(table) < 8 else 240)
+        st.dataframe(
+            table, hide_index=True, height="content" if len(table) < 8 else 240,
+            column_config={"letters": st.column_config.NumberColumn(format="localized")},
+        )  # fmt: skip
         download_tsv(table, "contigs.tsv", "Order of contigs as TSV")
 
 

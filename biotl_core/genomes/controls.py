@@ -167,7 +167,8 @@ def say_trust(result: dict[str, Any]) -> list[str]:
         "a block of gene order."
     )  # fmt: skip
     embedding = sum(
-        result["seconds"].get(stage, 0.0) for stage in ("search by embedding", "controls", "map of proteins")
+        result["seconds"].get(stage, 0.0)
+        for stage in ("loading the protein model", "search by embedding", "controls", "map of proteins")
     )
     cost = (
         f"All took {say_seconds(result['cpu_seconds'])} of computing, {say_seconds(embedding)} of it for the "

@@ -44,10 +44,12 @@ def genome_run(folder: Path, control: Control) -> str:
     )
     reading = cpu_seconds() - started
     reference = read_reference(file) if (file := reference_file(folder)) else None
+    before = cpu_seconds()
     searcher = _load_searcher(control) if config.get("backbone") else None
+    loading = {"loading the protein model": cpu_seconds() - before} if searcher else {}
     comparison = compare_genomes(genomes, settings, control, _rescue_by(searcher))
     result = summarise(comparison, settings)
-    result["seconds"] = {"reading": reading, **result["seconds"]}
+    result["seconds"] = {"reading": reading, **loading, **result["seconds"]}
     if reference is not None:
         result |= _add_functions(reference, comparison, folder, result["seconds"], control)
     if searcher is not None:
