@@ -18,7 +18,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Against learning by heart": ("patience", "weight_decay", "dropout"),
     "Model": ("pooling", "head", "layers", "neighbours", "max_length", "class_weights"),
     "Adjustable part": ("tuned_layers", "lora_rank", "lora_alpha", "lora_targets"),
-    "Machine": ("device", "processes", "precision", "seed"),
+    "Machine": ("device", "processes", "precision", "gradient_checkpointing", "seed"),
 }
 """The settings under "More settings"; `method`, `loss` and `epochs` are drawn by the page itself."""
 
@@ -72,6 +72,7 @@ def is_relevant(name: str, settings: TrainingSettings, task: Task, devices: Coll
     """Whether a setting does anything for this method, task and machine."""
     return {
         "processes": sum(device != "cpu" for device in devices) > 1,
+        "gradient_checkpointing": settings.method != "frozen",
         "tuned_layers": settings.method in ("lora", "full"),
         "lora_rank": settings.method == "lora",
         "lora_alpha": settings.method == "lora",

@@ -154,7 +154,8 @@ def _training_seconds(
         share = _learning_share(backbone, settings)
         forward = 2.0 * sum(flops.values()) + settings.epochs * share * flops["validation"]
         forward += sum(flops.values()) if share < 1 else 0.0
-        training = settings.epochs * share * TRAINING_FACTOR[settings.method] * flops["train"]
+        passes = TRAINING_FACTOR[settings.method] + (1.0 if settings.gradient_checkpointing else 0.0)
+        training = settings.epochs * share * passes * flops["train"]
     is_one_step = settings.optimizer == "gradient_descent"
     steps = 1 if is_one_step else -(-len(workload.lengths["train"]) // settings.batch_size)
     return (
@@ -183,7 +184,12 @@ def count_memory_gb(
         return _BASE_GB[device.kind] + (4.0 * parameters + passing + features) / 2**30
     is_half = device.kind == "cuda" and settings.precision != "float32"
     share = _learning_share(backbone, settings)
-    saved = share * _SAVED_BYTES[settings.method] * width * max(backbone.layers, 6) * at_once
+    layers = share * max(backbone.layers, 6)
+    saved = _SAVED_BYTES[settings.method] * width * layers * at_once
+    if (
+        settings.gradient_checkpointing
+    ):  # what goes into each layer, and all of the one that is computed again
+        saved = (4.0 * layers + _SAVED_BYTES[settings.method]) * width * at_once
     saved *= 0.5 if is_half else 1.0
     bytes_more = 0.0 if settings.method == "lora" else share * (_LEARNING_BYTES[settings.optimizer] - 4.0)
     return _BASE_GB[device.kind] + ((4.0 + bytes_more) * parameters + saved + passing) / 2**30
@@ -256,6 +262,8 @@ def _smaller_steps(
         while (batch := batch // 2) >= 1:
             words = f"With {batch} sequence{'s' if batch > 1 else ''} a step it"
             yield replace(settings, batch_size=batch), backbone, words
+        again = replace(settings, batch_size=1, gradient_checkpointing=True)
+        yield again, backbone, "With 'Less memory, more time' and one sequence a step it"
     reach = min(workload.longest, settings.max_length or workload.longest, backbone.max_length)
     for limit in (1024, 512, 256):
         if limit < reach:

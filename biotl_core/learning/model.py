@@ -287,6 +287,9 @@ def build_model(
     if settings.method == "lora":
         encoder.model = _with_lora(encoder, settings)
     _freeze_unused(encoder)
+    if settings.gradient_checkpointing and settings.method != "frozen":
+        _check_checkpointing(encoder)
+        encoder.model.activation_checkpointing_enable({"use_reentrant": False})
     return SequenceModel(encoder, settings, outputs)
 
 
@@ -307,6 +310,14 @@ def _with_lora(encoder: Encoder, settings: TrainingSettings) -> nn.Module:
         bias="none",
     )
     return get_peft_model(encoder.model, config)
+
+
+def _check_checkpointing(encoder: Encoder) -> None:
+    if not encoder.model.supports_gradient_checkpointing:
+        raise UserError(
+            f"A {encoder.config.model_type} backbone cannot compute its layers again on the way back (setting "
+            "*gradient_checkpointing*). Leave this setting off, or take fewer sequences a step."
+        )
 
 
 def _freeze_unused(encoder: Encoder) -> None:

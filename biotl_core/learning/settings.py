@@ -227,6 +227,11 @@ class TrainingSettings:
         "Splits each batch over several graphics cards of this machine (data parallel, through accelerate).",
         low=1, high=64,
     )  # fmt: skip
+    gradient_checkpointing: bool = _setting(
+        False, "Less memory, more time",
+        "Forget what each layer made of a sequence and compute it again on the way back: a fraction of the memory for "
+        "a third more time (gradient checkpointing).",
+    )  # fmt: skip
     precision: Precision = _setting(
         "auto", "Number format", "Half precision is faster on graphics cards that have it (mixed precision).",
         choices=get_args(Precision),
