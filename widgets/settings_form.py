@@ -16,7 +16,7 @@ STORE = "settings"
 GROUPS: dict[str, tuple[str, ...]] = {
     "Steps": ("optimizer", "learning_rate", "schedule", "warmup", "batch_size"),
     "Against learning by heart": ("patience", "weight_decay", "dropout"),
-    "Model": ("pooling", "head", "layers", "neighbours", "max_length", "class_weights"),
+    "Model": ("pooling", "head", "letters", "layers", "neighbours", "max_length", "class_weights"),
     "Adjustable part": ("tuned_layers", "lora_rank", "lora_alpha", "lora_targets"),
     "Machine": ("device", "processes", "precision", "gradient_checkpointing", "seed"),
 }
@@ -41,6 +41,11 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
             "The middle and the last",
             "Twice the features; a little better for values at each position, not for whole sequences.",
         ),
+    },
+    "letters": {
+        "auto": ("Automatic", "Where it is better on the validation part."),
+        "yes": ("Yes", "Where all sequences are of one length."),
+        "no": ("No", "What the backbone sees alone."),
     },
     "lora_targets": {
         "attention": ("Attention layers", "Fewer weights, usually enough."),
@@ -78,6 +83,7 @@ def is_relevant(name: str, settings: TrainingSettings, task: Task, devices: Coll
         "lora_alpha": settings.method == "lora",
         "lora_targets": settings.method == "lora",
         "pooling": not task.is_per_residue,
+        "letters": not task.is_per_residue,
         "neighbours": task.is_per_residue,
         "class_weights": task.is_class,
     }.get(name, True)

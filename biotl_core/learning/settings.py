@@ -17,6 +17,7 @@ Schedule = Literal["constant", "linear", "cosine"]
 Pooling = Literal["mean", "mean_max", "first"]
 Head = Literal["linear", "mlp"]
 Layers = Literal["last", "middle_last"]
+Letters = Literal["auto", "yes", "no"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 METHODS: dict[TuningMethod, tuple[str, str]] = {
@@ -89,7 +90,7 @@ _DEFAULT_BATCH: dict[TuningMethod, int] = {"frozen": 64, "lora": 8, "full": 8, "
 _RESIDUE_BATCH = 8
 """Where each residue is an example: some 2,000 of them a step."""
 _RESIDUE_NEIGHBOURS = 8
-_FORMER = {"layers": "last", "neighbours": 0}
+_FORMER = {"layers": "last", "neighbours": 0, "letters": "no"}
 """What settings were before there were such choices; runs and models of that time say nothing of them."""
 METHOD_SETTINGS = ("learning_rate", "epochs", "batch_size", "patience", "dropout")
 """Settings that are chosen for one method and mean nothing to another."""
@@ -170,6 +171,12 @@ class TrainingSettings:
         "A straight line, or one hidden layer (linear or MLP head).",
         choices=get_args(Head),
     )
+    letters: Letters = _setting(
+        "auto", "Letters beside features",
+        "Whether the head also reads which letter stands where; possible where all sequences are of one length, such "
+        "as variants or windows. Automatic: where it is better on the validation part (one-hot positions).",
+        choices=get_args(Letters),
+    )  # fmt: skip
     layers: Layers | None = _setting(
         None, "Layers the head reads",
         "The last layer of the backbone, or one from its middle beside it (hidden layers).", choices=get_args(Layers),
@@ -267,6 +274,7 @@ class TrainingSettings:
                 "dropout": self.dropout if self.dropout is not None else _DEFAULT_DROPOUT[self.method],
                 "layers": self.layers or ("middle_last" if task.is_per_residue else "last"),
                 "neighbours": neighbours if task.is_per_residue else 0,
+                "letters": "no" if task.is_per_residue else self.letters,
             }
         )
 

@@ -1,6 +1,6 @@
 """Training a model on a dataset inside a run: from the backbone to the best weights."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any
@@ -18,11 +18,12 @@ from biotl_core.learning.examples import Examples
 from biotl_core.learning.model import Outputs, SequenceModel, build_model
 from biotl_core.learning.prediction import keep_lower_states, make_examples, model_store
 from biotl_core.learning.scaling import fit_head
-from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.settings import Letters, TrainingSettings, last_layer_settings
 from biotl_core.learning.training import Training
 from biotl_core.progress import Control
 from biotl_core.runs.folder import append_history
 from biotl_core.runs.judging import Trial
+from biotl_core.runs.verdict import FROZEN
 
 _SHARE_TO_KEEP = 0.5
 """Of the free disk (for random weights: memory) that the states of layers which do not learn may take."""
@@ -47,6 +48,7 @@ class Tuned:
         *,
         random_weights: bool = False,
         aside: str = "",
+        keeps_history: bool | None = None,
     ) -> "Tuned":
         """Build the model, train it in `folder / "checkpoint"`, and put its best weights back.
 
@@ -58,10 +60,22 @@ class Tuned:
             accelerator: device, precision and processes.
             control: progress and stop.
             random_weights: forget the pretraining.
-            aside: a model trained beside the run's own: the end of its checkpoint's name; it leaves no history.
+            aside: a model trained beside the run's own: the end of its checkpoint's name.
+            keeps_history: whether the run's history tells of this training; None: where it is not one beside.
         """
-        keeps_history = not aside
-        model = build_model(weights_folder, Outputs.of(dataset), settings, random_weights=random_weights)
+        keeps_history = not aside if keeps_history is None else keeps_history
+        if settings.letters == "auto":
+            chosen = _choose_letters(
+                dataset, weights_folder, settings, folder, accelerator, control, random_weights, aside
+            )
+            settings = replace(settings, letters=chosen)
+        model = build_model(
+            weights_folder,
+            Outputs.of(dataset),
+            settings,
+            random_weights=random_weights,
+            training_sequences=dataset.part("train")["sequence"].tolist(),
+        )
         model.to(accelerator.device)
         # No one will meet the features of random weights again.
         store = None if random_weights else model_store(model, weights_folder)
@@ -73,7 +87,8 @@ class Tuned:
         own = cls(model, None, dataset, everything)
         train, validation = (own.examples(dataset.part(part)) for part in ("train", "validation"))
         fit_head(model, train, control)
-        checkpoint = folder / "-".join(filter(None, ("checkpoint", aside)))
+        beside = "letters" if settings.letters == "yes" else ""
+        checkpoint = folder / "-".join(filter(None, ("checkpoint", aside, beside)))
         own.training = Training(model, train, validation, settings, checkpoint, accelerator)
         if keeps_history and accelerator.is_main_process:
             _rewrite_history(folder, own.training.history)
@@ -96,6 +111,38 @@ class Tuned:
         neighbourhood = settle_training(self.model, training, control) if is_number else None
         raw, difficulty = predict_with_difficulty(self.model, self._all, neighbourhood, control)
         return Trial.of(self._dataset, raw, difficulty), neighbourhood
+
+
+def _choose_letters(
+    dataset: Dataset,
+    weights_folder: Path,
+    settings: TrainingSettings,
+    folder: Path,
+    accelerator: Accelerator,
+    control: Control,
+    random_weights: bool,
+    aside: str,
+) -> Letters:
+    """Whether the head does better with the letters beside it: the last layer is learned both ways and validated.
+
+    Of a frozen backbone the better one is the model itself, found again by its checkpoint.
+    """
+    lengths = set(dataset.table.loc[dataset.table["part"] == "train", "sequence"].str.len())
+    is_shared_out = accelerator.num_processes > 1  # a head is not
+    if len(lengths) != 1 or dataset.part("validation").empty or is_shared_out or settings.method == "scratch":
+        return "no"
+    frozen = settings if settings.method == "frozen" else last_layer_settings(settings, dataset.task)
+    name = aside if settings.method == "frozen" else "-".join(filter(None, (aside, FROZEN)))
+    scores: dict[Letters, tuple[float, float]] = {}
+    for choice in ("no", "yes"):
+        tried = Tuned.train(
+            dataset, weights_folder, replace(frozen, letters=choice), folder, accelerator, control,
+            random_weights=random_weights, aside=name, keeps_history=False,
+        )  # fmt: skip
+        scores[choice] = tried.training.state.best_score
+        if choice == "yes" and tried.model.letters is None:
+            return "no"
+    return "yes" if scores["yes"] > scores["no"] else "no"
 
 
 def _with_lower_states(
