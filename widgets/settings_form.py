@@ -18,7 +18,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Against learning by heart": ("patience", "weight_decay", "dropout"),
     "Model": ("pooling", "head", "letters", "layers", "neighbours", "max_length", "class_weights"),
     "Adjustable part": ("tuned_layers", "lora_rank", "lora_alpha", "lora_targets"),
-    "Machine": ("device", "processes", "precision", "gradient_checkpointing", "seed"),
+    "Machine": ("device", "processes", "precision", "weights", "gradient_checkpointing", "seed"),
 }
 """The settings under "More settings"; `method`, `loss` and `epochs` are drawn by the page itself."""
 
@@ -52,6 +52,11 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
         "all": ("All linear layers", "More weights, can learn more."),
     },
     "device": {"auto": ("Automatic", "The graphics card where there is one, else the processor.")},
+    "weights": {
+        "full": ("As they are", "32 bits each."),
+        "8bit": ("8 bits", "A quarter of the memory."),
+        "4bit": ("4 bits", "An eighth of the memory."),
+    },
     "precision": {
         "auto": ("Automatic", "Half precision where the machine has it."),
         "float32": ("Single (32 bit)", "The most exact."),
@@ -77,6 +82,7 @@ def is_relevant(name: str, settings: TrainingSettings, task: Task, devices: Coll
     """Whether a setting does anything for this method, task and machine."""
     return {
         "processes": sum(device != "cpu" for device in devices) > 1,
+        "weights": settings.method in ("frozen", "lora"),
         "gradient_checkpointing": settings.method != "frozen",
         "tuned_layers": settings.method in ("lora", "full"),
         "lora_rank": settings.method == "lora",

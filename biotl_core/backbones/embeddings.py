@@ -121,7 +121,11 @@ def open_store(
     n_vectors = {"sequence": 3 * (len(layers) + 1), "residue": len(layers) + 1, "token": len(layers)}[level]
     width = encoder.width * n_vectors
     dtype = "<f2" if level == "residue" else "<f4"
-    name = "-".join([level, *map(str, layers), *(["half"] if reads_half(encoder) else [])])
+    exactness = [
+        *(["half"] if reads_half(encoder) else []),
+        *([f"{encoder.bits}bit"] if encoder.bits else []),
+    ]
+    name = "-".join([level, *map(str, layers), *exactness])
     folder = home_subfolder("embeddings") / fingerprint(weights_folder) / name
     return EmbeddingStore(folder, width, dtype)
 

@@ -174,6 +174,7 @@ def count_memory_gb(
     tokens that are worked on at once; and on a processor the features of a frozen backbone.
     """
     parameters, width = 1e6 * size_millions(backbone), max(backbone.width, 64)
+    bytes_each = {"full": 4.0, "8bit": 1.0, "4bit": 0.5}[settings.weights]
     tokens = {p: count_tokens(backbone, n, settings.max_length) for p, n in workload.lengths.items()}
     at_once = _tokens_at_once(tokens, settings, device)
     passing = _PASSING_BYTES * width * at_once
@@ -181,7 +182,7 @@ def count_memory_gb(
         is_per_residue = TASKS[workload.task_name].is_per_residue
         n_rows = sum(int(n.sum()) if is_per_residue else 3 * len(n) for n in tokens.values())
         features = 4.0 * _n_layers(settings) * width * n_rows if device.kind != "cuda" else 0.0
-        return _BASE_GB[device.kind] + (4.0 * parameters + passing + features) / 2**30
+        return _BASE_GB[device.kind] + (bytes_each * parameters + passing + features) / 2**30
     is_half = device.kind == "cuda" and settings.precision != "float32"
     share = _learning_share(backbone, settings)
     layers = share * max(backbone.layers, 6)
@@ -192,7 +193,7 @@ def count_memory_gb(
         saved = (4.0 * layers + _SAVED_BYTES[settings.method]) * width * at_once
     saved *= 0.5 if is_half else 1.0
     bytes_more = 0.0 if settings.method == "lora" else share * (_LEARNING_BYTES[settings.optimizer] - 4.0)
-    return _BASE_GB[device.kind] + ((4.0 + bytes_more) * parameters + saved + passing) / 2**30
+    return _BASE_GB[device.kind] + ((bytes_each + bytes_more) * parameters + saved + passing) / 2**30
 
 
 def _learning_share(backbone: Backbone, settings: TrainingSettings) -> float:

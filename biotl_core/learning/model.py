@@ -18,7 +18,9 @@ from biotl_core.data.tasks import TASKS, TaskName
 from biotl_core.errors import UserError
 from biotl_core.learning.head import Head
 from biotl_core.learning.letters import VariedLetters
-from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.settings import TrainingSettings, Weights
+
+_BITS: dict[Weights, int | None] = {"full": None, "8bit": 8, "4bit": 4}
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ def build_model(
     *,
     random_weights: bool = False,
     training_sequences: Sequence[str] = (),
+    device: torch.device | str = "cpu",
 ) -> SequenceModel:
     """A model ready to train: the backbone loaded or made anew, and only what the method adjusts left adjustable.
 
@@ -132,14 +135,22 @@ def build_model(
         outputs: what to predict.
         settings: resolved settings.
         random_weights: the twin without pretraining, tuned by the same method; `scratch` always is.
+        device: where weights of few bits are made; move the model there in any case.
         training_sequences: where the head may read letters too (setting `letters`), they say which vary where.
     """
+    if settings.weights == "4bit" and settings.method == "lora" and torch.device(device).type == "cpu":
+        raise UserError(
+            "Setting *weights*: found '4bit' with LoRA on a processor, where bitsandbytes (0.50) only reads with them. "
+            "Choose '8bit', the last layer, or a graphics card."
+        )
     encoder = load_encoder(
         weights_folder,
         outputs.modality,
         random_weights=random_weights or settings.method == "scratch",
         seed=settings.seed,
         max_length=settings.max_length,
+        bits=_BITS[settings.weights],
+        device=device,
     )
     torch.manual_seed(settings.seed)
     encoder.allows_half = settings.precision != "float32"
@@ -285,7 +296,8 @@ def load_model(folder: Path, weights_folder: Path | None = None) -> SequenceMode
     source = (
         folder / "backbone" if has_own_backbone else (weights_folder or Path(about["backbone"]["folder"]))
     )
-    encoder = load_encoder(source, outputs.modality, max_length=settings.max_length)
+    bits = _BITS[settings.weights]
+    encoder = load_encoder(source, outputs.modality, max_length=settings.max_length, bits=bits)
     if settings.method == "lora":
         encoder.model = PeftModel.from_pretrained(encoder.model, folder / "adapter")
     letters = VariedLetters(**about["letters"]) if about.get("letters") else None

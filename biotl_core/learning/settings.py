@@ -17,6 +17,7 @@ Schedule = Literal["constant", "linear", "cosine"]
 Pooling = Literal["mean", "mean_max", "first"]
 Head = Literal["linear", "mlp"]
 Layers = Literal["last", "middle_last"]
+Weights = Literal["full", "8bit", "4bit"]
 Letters = Literal["auto", "yes", "no"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -234,6 +235,12 @@ class TrainingSettings:
         "Splits each batch over several graphics cards of this machine (data parallel, through accelerate).",
         low=1, high=64,
     )  # fmt: skip
+    weights: Weights = _setting(
+        "full", "Weights in memory",
+        "For backbones of billions of weights with the last layer or LoRA: 8 or 4 bits for each weight that does not "
+        "learn, a quarter or an eighth of the memory for a little accuracy (quantization; needs bitsandbytes).",
+        choices=get_args(Weights),
+    )  # fmt: skip
     gradient_checkpointing: bool = _setting(
         False, "Less memory, more time",
         "Forget what each layer made of a sequence and compute it again on the way back: a fraction of the memory for "
@@ -255,6 +262,11 @@ class TrainingSettings:
             raise UserError(
                 f"The loss '{loss}' does not fit the task '{task.name}'; it takes {', '.join(task.losses)}. "
                 "Choose one of these."
+            )
+        if self.weights != "full" and self.method not in ("frozen", "lora"):
+            raise UserError(
+                f"Setting *weights*: found '{self.weights}' with '{METHODS[self.method][0]}'; weights of few bits "
+                "cannot learn. Choose the last layer or LoRA, or weights 'full'."
             )
         rate = self.learning_rate or default_learning_rate(self.method, self.optimizer)
         has_short_passes = self.method == "frozen" and not task.is_per_residue

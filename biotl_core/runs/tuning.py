@@ -75,6 +75,7 @@ class Tuned:
             settings,
             random_weights=random_weights,
             training_sequences=dataset.part("train")["sequence"].tolist(),
+            device=accelerator.device,
         )
         model.to(accelerator.device)
         # No one will meet the features of random weights again.
