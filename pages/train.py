@@ -23,7 +23,7 @@ dataset = require_dataset()
 folder = find_dataset(chosen_dataset_name() or "")
 task, workload = dataset.task, Workload.of(dataset)
 device_names = [device.name for device in devices()]
-settings = chosen_settings(task, device_names)
+settings = chosen_settings(task, device_names, dataset.modality)
 device = resolve_device(settings.device)
 
 with st.container(horizontal=True, vertical_alignment="center"):
@@ -48,7 +48,7 @@ random_twin = settings.method != "scratch" and st.checkbox(
     "Takes about as long again (random initialisation).",
     **kept("train", "random_twin", False),
 )
-draw_more_settings(settings, task, device_names)
+draw_more_settings(settings, task, device_names, dataset.modality)
 
 st.subheader("What it will cost", anchor=False)
 cost = estimate_cost(backbone, workload, settings, device)

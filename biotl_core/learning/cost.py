@@ -143,9 +143,9 @@ def _training_seconds(
 ) -> float:
     flops = {p: forward_flops(backbone, n, settings.max_length) for p, n in workload.lengths.items()}
     if settings.method == "frozen":
-        # Each sequence is read once, and for targets per residue once more for the map of whole sequences.
+        # Each sequence is read once; twice for both strands, or for targets per residue (the map of whole sequences).
         is_per_residue = TASKS[workload.task_name].is_per_residue
-        forward = (2.0 if is_per_residue else 1.0) * sum(flops.values())
+        forward = (2.0 if is_per_residue or settings.both_strands else 1.0) * sum(flops.values())
         head_size = _head_size(backbone, workload, settings)
         training = settings.epochs * 6.0 * head_size * _head_rows(backbone, workload, settings)
     else:

@@ -63,6 +63,11 @@ class SequenceModel(nn.Module):
                 "This backbone joins several letters into one token and cannot give a value for each residue. "
                 "Choose a backbone that reads letter by letter, such as an embedded one or ESM-2."
             )
+        if settings.both_strands and outputs.modality != "dna":
+            raise UserError(
+                f"Only DNA has two strands, and these are sequences of the kind '{outputs.modality}'. Leave out the "
+                "setting *both_strands*."
+            )
         self.layers = layers_beside_last(encoder.n_layers) if settings.layers == "middle_last" else ()
         widths = (self.n_features,) if letters is None else (self.n_features, letters.width)
         self.head = Head(widths, outputs.n, settings)
@@ -267,7 +272,8 @@ def _how_to_load(method: str, backbone: dict) -> str:
         "`head.safetensors` holds the layer on top: features (beside them, where `biotl.json` has `letters`, a 1 for "
         "each letter at its place) are standardised with `feature_mean` and "
         "`feature_scale`, multiplied by `feature_turn` where there is one, and go through `layers` (those of each "
-        "residue, or convolutions along the sequence, zero beyond its ends); numbers are "
+        "residue, or convolutions along the sequence, zero beyond its ends; with `both_strands` the mean of those of a "
+        "sequence and of its reverse complement); numbers are "
         "multiplied by `target_scale` and moved by `target_mean`. `biotl.json` holds the task, its classes and all "
         "settings. `calibration.json` and `neighbourhood.npz`, where they are, hold what BioTL needs for ranges, "
         "calibrated probabilities and sets of classes.\n"

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, embed, open_store
+from biotl_core.data.alphabets import reverse_complement
 from biotl_core.data.tasks import TASKS
 from biotl_core.evaluation.metrics import Arrays
 from biotl_core.learning.examples import Examples, Targets
@@ -35,6 +36,10 @@ def make_examples(
     level = "residue" if model.is_per_residue else "sequence"
     store = store if store is not None else MemoryStore()
     arrays = embed(model.encoder, sequences, level, store, control, model.layers)
+    if model.settings.both_strands:
+        others = [reverse_complement(sequence) for sequence in sequences]
+        turned = embed(model.encoder, others, level, store, control, model.layers)
+        arrays = [(one + other) / 2 for one, other in zip(arrays, turned, strict=True)]
     if model.is_per_residue:
         return Examples(arrays, targets)
     pooled = torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, 3 * model.width)

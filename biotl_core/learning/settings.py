@@ -194,6 +194,12 @@ class TrainingSettings:
         "pass costs less; empty: all of them (frozen lower layers, cached).",
         low=1, high=1000,
     )  # fmt: skip
+    both_strands: bool = _setting(
+        False, "Both strands count the same",
+        "For DNA on a fixed backbone: the features of a sequence and of its reverse complement are averaged, so that "
+        "both get one prediction. Right for enhancers or GC content; not where the direction matters, as for promoters "
+        "cut along their gene (reverse-complement averaging).",
+    )  # fmt: skip
     dropout: float | None = _setting(
         None, "Random forgetting",
         "Share of features hidden at each step, against learning by heart; empty: what suits the method (dropout).",
@@ -273,6 +279,7 @@ class TrainingSettings:
         most = _RESIDUE_EPOCHS if task.is_per_residue else math.inf
         largest_batch = _RESIDUE_BATCH if task.is_per_residue else math.inf
         neighbours = _RESIDUE_NEIGHBOURS if self.neighbours is None else self.neighbours
+        both_strands = self.both_strands and has_short_passes
         epochs = self.epochs or min(_DEFAULT_EPOCHS[self.method], most)
         patience = self.patience if self.patience is not None else (10 if has_short_passes else 3)
         return TrainingSettings(
@@ -286,7 +293,9 @@ class TrainingSettings:
                 "dropout": self.dropout if self.dropout is not None else _DEFAULT_DROPOUT[self.method],
                 "layers": self.layers or ("middle_last" if task.is_per_residue else "last"),
                 "neighbours": neighbours if task.is_per_residue else 0,
-                "letters": "no" if task.is_per_residue else self.letters,
+                "both_strands": both_strands,
+                # A place on one strand is another on the other.
+                "letters": "no" if task.is_per_residue or both_strands else self.letters,
             }
         )
 

@@ -76,6 +76,8 @@ def _training(record: Record) -> str:
         f"batches of {s.batch_size}" if s.batch_size else "",
     ]
     if not record.task.is_per_residue:
+        if s.both_strands:
+            words.insert(0, "features of both strands averaged")
         words.insert(0, f"{str(s.pooling).replace('_', ' and ')} pooling")
     return f" ({', '.join(word for word in words if word)})"
 
