@@ -22,9 +22,9 @@ from biotl_core.runs.folder import create_run, read_result
 from biotl_core.runs.request import training_request
 from biotl_core.runs.training_run import train_run
 from biotl_core.structures.chains import ProteinChain, read_folder
-from biotl_core.structures.distance_head import EDGES, ONE_HOT, open_features, predict_bins, train_head
-from biotl_core.structures.distogram import precision_at_l, true_contacts
+from biotl_core.structures.distance_head import ONE_HOT, open_features, predict_bins, train_head
 from biotl_core.structures.labels import make_dataset
+from biotl_core.structures.pair_measures import EDGES, precision_at_l, true_contacts
 from biotl_core.structures.rebuilding import rebuild_backbone
 from biotl_core.structures.result_files import contact_probability
 from biotl_core.structures.results import as_atoms
