@@ -76,7 +76,9 @@ def _draw_sources() -> dict[str, ProteinChain]:
         on_change=keep,
     )
     named = {Path(file).name: Path(file) for file in choices(_STORE).get("files", []) if Path(file).is_file()}
-    named |= _predicted()
+    # What another page has handed over, such as the folds of one test chain by two models.
+    handed = choices(_STORE).get("named", {}).items()
+    named = {title: Path(file) for title, file in handed if Path(file).is_file()} | named | _predicted()
     chains: dict[str, ProteinChain] = {}
     for title, file in named.items():
         found, _ = read_relatives([file])

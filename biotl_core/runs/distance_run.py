@@ -12,18 +12,20 @@ import pandas as pd
 from safetensors.torch import load_file, save_file
 
 from biotl_core.errors import UserError
-from biotl_core.home import safe_name
 from biotl_core.progress import Control
 from biotl_core.runs.distances import (
     ATTENTION,
     CHAINS,
-    FOLDS,
     LETTERS,
     MAPS,
     MODEL,
+    OWN,
     RELATIVE,
     RIVAL_TITLES,
     SEPARATION,
+    TRUTH,
+    TWIN_HISTORY,
+    fold_folder,
     say_answer,
 )
 from biotl_core.runs.folder import read_config
@@ -79,13 +81,13 @@ def distance_run(folder: Path, control: Control) -> str:
     head = work.learn(features, "head", "Learning distances", folder / "history.jsonl")
     save_head(head, folder / MODEL, work.about(features))
     letters = open_features(ONE_HOT, config["device"])
-    twin = work.learn(letters, LETTERS, "Learning from letters alone", folder / "history-letters.jsonl")
+    twin = work.learn(letters, LETTERS, "Learning from letters alone", folder / TWIN_HISTORY)
     test = pair_set.part("test")
     own = work.judge(test, partial(predict_bins, features, head), "Judging", folder / MAPS)
     others = {LETTERS: work.judge(test, partial(predict_bins, letters, twin), "Judging the twin")}
     others |= work.judge_simple(test)
     if PAIR_TARGETS[pair_set.target].folds:
-        work.fold(test, features, head, own, "head")
+        work.fold(test, features, head, own, OWN)
         work.fold(test, letters, twin, others[LETTERS], LETTERS)
     return work.write(own, others, test)
 
@@ -170,9 +172,9 @@ class _Work:
         """Fold the test chains, keep the models, and add how right they are to the scores."""
         for number, (chain, own) in enumerate(zip(test, scores, strict=True)):
             self.control.step("Folding the test chains", number, len(test))
-            place = self.folder / FOLDS / f"{number:04d}-{safe_name(chain.name, 'chain', 40)}-{name}"
+            place = fold_folder(self.folder, number, chain.name) / name
             if not place.is_dir():
-                place.parent.mkdir(exist_ok=True)
+                write_truth(chain, place.parent)
                 quiet = Control(should_stop=self.control.should_stop)
                 about = {"structures_learned_from": self.pair_set.counts["train"]}
                 result = fold_with_head(features, head, chain.sequence, chain.name, about, quiet)
@@ -230,6 +232,16 @@ class _KeepBest:
         aside = self.history.with_suffix(".new")
         aside.write_text("".join(json.dumps(one) + "\n" for one in [*earlier, line]))
         aside.replace(self.history)
+
+
+def write_truth(chain: ProteinChain, folder: Path) -> None:
+    """The structure that a model is compared with, as a PDB file."""
+    import biotite.structure.io.pdb as pdb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    file = pdb.PDBFile()
+    file.set_structure(chain.atoms)
+    file.write(str(folder / TRUTH))
 
 
 def judge_fold(chain: ProteinChain, place: Path) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Contacts and distances learned from structures: ask for it, what it takes, and what came out."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,22 @@ import pandas as pd
 from biotl_core.backbones.catalogue import find_backbone, locate_backbone
 from biotl_core.errors import UserError
 from biotl_core.hardware import resolve_device
-from biotl_core.runs.folder import create_run, find_run, launch, read_config, read_result
+from biotl_core.home import safe_name
+from biotl_core.runs.folder import create_run, find_run, launch, list_runs, read_config, read_result
 from biotl_core.runs.status import read_status
 from biotl_core.runs.verdict import Rival
 from biotl_core.structures.distance_settings import DistanceSettings
 from biotl_core.structures.pair_measures import PAIR_METRICS
 from biotl_core.structures.pair_sets import PAIR_TARGETS, PairSet
+from biotl_core.structures.result_files import read_saved
 from biotl_core.wording import say_count, say_number, say_seconds
 
 MODEL = "model"
 """Folder of the head inside the run folder; what the engine 'learned' reads."""
-MAPS, FOLDS, CHAINS = "maps", "models", "test_chains.csv"
+MAPS, FOLDS, CHAINS, TRUTH = "maps", "models", "test_chains.csv", "true.pdb"
+TWIN_HISTORY = "history-letters.jsonl"
+OWN = "head"
+"""The folder of the model's own folds, beside those of its rivals."""
 LETTERS, ATTENTION, SEPARATION, RELATIVE = "letters", "attention", "separation", "relative"
 RIVAL_TITLES = {
     LETTERS: "The same network on letters alone",
@@ -97,8 +103,6 @@ def say_cost(pair_set: PairSet, settings: DistanceSettings) -> str:
 
 def finished_heads() -> dict[str, Path]:
     """The folders of the heads of finished runs by the name of the run, newest first."""
-    from biotl_core.runs.folder import list_runs
-
     runs = [run for run in list_runs("distances") if run.status.state == "finished"]
     return {run.name: run.folder / MODEL for run in runs if (run.folder / MODEL).is_dir()}
 
@@ -166,6 +170,24 @@ def read_map(folder: Path, number: int) -> np.ndarray:
     """Expected contact probabilities of a test chain by its number from 0, shape (n, n)."""
     with np.load(folder / MAPS / f"{number:04d}.npz") as arrays:
         return arrays["contacts"].astype(float)
+
+
+def read_twin_history(folder: Path) -> list[dict[str, Any]]:
+    """One dict a pass of the twin on letters; empty before it begins."""
+    file = folder / TWIN_HISTORY
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+
+
+def fold_folder(folder: Path, number: int, name: str) -> Path:
+    """Where the models of a test chain lie, one folder for each method, and the truth."""
+    return folder / FOLDS / f"{number:04d}-{safe_name(name, 'chain', 40)}"
+
+
+def read_folds(folder: Path, number: int, name: str) -> dict[str, Path]:
+    """Structure files of a test chain by what they are: `TRUTH`, `OWN` and rivals; empty where nothing was folded."""
+    place = fold_folder(folder, number, name)
+    models = {model.name: read_saved(model).structure_file for model in sorted(place.glob("*/"))}
+    return {TRUTH: place / TRUTH, **models} if models else {}
 
 
 def read_distances(folder: Path) -> dict[str, Any]:
