@@ -14,8 +14,8 @@ from biotl_core.progress import Control, Stopped
 from biotl_core.runs.distance_run import distance_run
 from biotl_core.runs.distances import (
     create_distances,
-    finished_heads,
-    head_folder,
+    finished_runs,
+    learned_folder,
     read_chains_table,
     read_distances,
     read_map,
@@ -178,8 +178,8 @@ def test_a_run_learns_judges_folds_and_serves_new_sequences(finished, bundle):
     assert len(table) == result["counts"]["test"] and table["letters fold_tm"].notna().all()
     assert read_map(finished, 0).shape == (table["length"][0],) * 2
     assert [line["epoch"] for line in read_history(finished)] == [1, 2]
-    assert list(finished_heads()) == [finished.name]
-    request = {"engine": "learned", "settings": {"head": str(head_folder(finished.name))}}
+    assert list(finished_runs()) == [finished.name]
+    request = {"engine": "learned", "settings": {"head": str(learned_folder(finished.name))}}
     fold = create_run(request, kind="fold", name="new")
     pd.DataFrame({"name": ["mine"], "sequence": [bundle.sequence]}).to_parquet(fold / "input.parquet")
     fold_run(fold, Control())
@@ -230,8 +230,8 @@ def test_a_head_whose_backbone_has_changed_is_refused(finished, bundle):
 def test_only_finished_runs_serve(pair_sets, bundle):
     folder = create_distances(pair_sets["contacts"], QUICK)
     assert "Roughly" in say_cost(pair_sets["contacts"], QUICK)
-    with pytest.raises(UserError, match="has not learned distances to its end"):
-        head_folder(folder.name)
+    with pytest.raises(UserError, match="has not learned that to its end"):
+        learned_folder(folder.name)
     sequences = pd.DataFrame({"name": ["a"], "sequence": [bundle.sequence]})
     with pytest.raises(UserError, match="Choose a finished run"):
         start_folding(sequences, "learned", [])

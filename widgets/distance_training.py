@@ -8,7 +8,7 @@ from biotl_core.errors import UserError
 from biotl_core.hardware import resolve_device
 from biotl_core.runs.distances import RIVAL_TITLES, say_cost, start_distances
 from biotl_core.shell import shell_command
-from biotl_core.structures.distance_settings import DistanceSettings
+from biotl_core.structures.distance_settings import ESMFOLD, HEAD, METHODS, USUAL, DistanceSettings
 from biotl_core.structures.pair_measures import PAIR_METRICS
 from biotl_core.structures.pair_sets import PAIR_TARGETS, PairSet, find_pair_set
 from biotl_core.wording import plain, plain_sentence, say_count
@@ -20,6 +20,7 @@ from widgets.navigation import link_page, open_page
 
 _STORE = "distances"
 _SHOWN = ("passes", "learning_rate", "seed")
+_SHOWN_ESMFOLD = ("passes", "learning_rate", "crop", "rank", "seed")
 
 
 def draw_distance_training() -> bool:
@@ -35,21 +36,20 @@ def draw_distance_training() -> bool:
         return True
     target = PAIR_TARGETS[pair_set.target]
     _draw_head(name, pair_set)
-    st.subheader("Which model to start from", anchor=False)
-    backbone = choose_backbone("protein", resolve_device("auto"))
-    if backbone is None:
-        return True
-    st.subheader("How it learns", anchor=False)
-    st.caption(
-        "The backbone stays as it is; a small network reads its features of both residues of a pair and tells how far "
-        "they are apart. A twin that sees only the letters learns beside it, so that the gain can be told."
-    )
-    settings = _draw_settings(backbone.name)
+    method = _choose_method(pair_set)
+    if method == ESMFOLD:
+        title, settings = "esmfold", _draw_settings(_SHOWN_ESMFOLD, method=ESMFOLD)
+    else:
+        st.subheader("Which model to start from", anchor=False)
+        backbone = choose_backbone("protein", resolve_device("auto"))
+        if backbone is None:
+            return True
+        title, settings = backbone.name, _draw_settings(_SHOWN, backbone=backbone.name)
     st.subheader("What it will cost", anchor=False)
-    st.markdown(f":material/timer: **{plain_sentence(say_cost(pair_set, settings))}**")
-    if st.button("Start training", type="primary", icon=":material/play_arrow:"):
+    obstacle = _draw_cost(pair_set, settings)
+    if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=obstacle):
         try:
-            run = start_distances(pair_set, settings, f"{name}-{backbone.name}")
+            run = start_distances(pair_set, settings, f"{name}-{title}")
         except UserError as error:
             draw_error(error)
         else:
@@ -80,19 +80,48 @@ def _draw_head(name: str, pair_set: PairSet) -> None:
     st.caption(plain_sentence(pair_set.sentence))
 
 
-def _draw_settings(backbone: str) -> DistanceSettings:
+def _choose_method(pair_set: PairSet) -> str:
+    """A network on a backbone, or for distances the expert's way through ESMFold."""
+    if not PAIR_TARGETS[pair_set.target].folds:
+        return HEAD
+    st.subheader("What learns", anchor=False)
+    return st.radio(
+        "What learns",
+        list(METHODS),
+        format_func=lambda name: METHODS[name][0],
+        captions=[text for _, text in METHODS.values()],
+        label_visibility="collapsed",
+        **kept(_STORE, "method", HEAD),
+    )
+
+
+def _draw_cost(pair_set: PairSet, settings: DistanceSettings) -> bool:
+    """Time and memory, or why it does not go; whether it does not."""
+    try:
+        st.markdown(f":material/timer: **{plain_sentence(say_cost(pair_set, settings))}**")
+    except UserError as error:
+        with st.container(border=True):
+            st.markdown(f":material/cloud_off: {plain_sentence(str(error))}")
+            link_page("models", "Models", ":material/hub:")
+        return True
+    return False
+
+
+def _draw_settings(names: tuple[str, ...], **given: str) -> DistanceSettings:
     about = {setting.name: setting for setting in fields(DistanceSettings)}
-    given = {}
-    for column, name in zip(st.columns(3), _SHOWN, strict=True):
+    method = given.get("method", HEAD)
+    chosen = {}
+    for column, name in zip(st.columns(len(names)), names, strict=True):
         setting = about[name]
         is_whole = isinstance(setting.default, int)
-        given[name] = column.number_input(
+        usual = USUAL[method].get(name, setting.default)
+        chosen[name] = column.number_input(
             setting.metadata["title"],
             min_value=setting.metadata["low"],
             max_value=setting.metadata["high"],
-            step=1 if is_whole else 0.001,
-            format=None if is_whole else "%.4f",
+            step=1 if is_whole else usual / 4,
+            format=None if is_whole else "%.5f",
             help=setting.metadata["help"],
-            **kept(_STORE, name, setting.default),
+            **kept(_STORE, f"{method}-{name}", usual),
         )
-    return DistanceSettings(backbone=backbone, **given)
+    return DistanceSettings(**given, **chosen)

@@ -20,7 +20,9 @@ from biotl_core.runs.distances import (
     say_answer,
 )
 from biotl_core.runs.folder import read_config, read_history
+from biotl_core.runs.verdict import lower_first
 from biotl_core.shell import shell_command
+from biotl_core.structures.distance_settings import ESMFOLD
 from biotl_core.structures.pair_measures import PAIR_METRICS, true_contacts
 from biotl_core.structures.pair_sets import PAIR_TARGETS, PairSet
 from biotl_core.wording import plain, plain_sentence
@@ -48,6 +50,9 @@ _COMPUTED = """
 - **Attention**: a logistic line through the attention maps, symmetric and corrected for the average product (Rao et
   al., ICLR 2021). **Steps along the chain**: how far residues so many steps apart lie in the training part.
 - **Nearest training structure**: the template engine's model on the training part; where it refuses, the steps.
+- **ESMFold adapted** (where it was): LoRA (Hu et al., ICLR 2022) in its trunk, and its distance head, learned by
+  the cross-entropy of its distance bins in random pieces, one pass through the trunk; the pass with the least loss on
+  the validation part is kept, which may be the one before learning.
 - **Folding**: gradient descent on the expected distances; lDDT (Mariani et al., Bioinformatics 29, 2722, 2013) and
   TM-score (Zhang and Skolnick, Proteins 57, 702, 2004) against the true structure.
 """
@@ -83,7 +88,12 @@ def _draw_finished(folder: Path, config: dict[str, Any]) -> None:
         [_card(result, metric) for metric, value in result["test"].items() if value is not None]
     )
     if st.button("Fold new sequences with it", type="primary", icon=":material/deployed_code:"):
-        choices("fold").update({"engine": "learned", "setting-head": folder.name})
+        is_esmfold = result["method"] == ESMFOLD
+        choices("fold").update(
+            {"engine": "esmfold", "setting-adapter": folder.name}
+            if is_esmfold
+            else {"engine": "learned", "setting-head": folder.name}
+        )
         open_page("structures", do="predict")
     _draw_rivals(result)
     _draw_chains(folder)
@@ -125,7 +135,7 @@ def _draw_rivals(result: dict[str, Any]) -> None:
         **kept(_STORE, "metric", result["headline"], metrics),
     )
     st.plotly_chart(plot_pair_rivals(result, metric, result.get("own_title", "This head")), key="pair-rivals")
-    said = [f"{one.title[:1].lower()}{one.title[1:]}: {one.said_gain}" for one in rivals(result, metric)]
+    said = [f"{lower_first(one.title)}: {one.said_gain}" for one in rivals(result, metric)]
     st.caption(plain_sentence(f"Gain on the same test chains, with its interval, over {'; '.join(said)}."))
 
 
@@ -175,7 +185,7 @@ def _draw_compare(folder: Path, number: int, name: str) -> None:
     if not folds:
         return
     titles = {TRUTH: "true structure", OWN: "this run"} | {
-        rival: title[:1].lower() + title[1:] for rival, title in read_distances(folder)["titles"].items()
+        rival: lower_first(title) for rival, title in read_distances(folder)["titles"].items()
     }
     named = {f"{name}, {titles.get(kind, kind)}": str(file) for kind, file in folds.items()}
     st.button(

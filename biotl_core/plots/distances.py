@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from biotl_core.plots.comparisons import ScoreRow, plot_rows
-from biotl_core.plots.theme import ACCENT, QUIET, TWIN_COLOUR, style
+from biotl_core.plots.theme import ACCENT, QUIET, TWIN_COLOUR, new_figure, style
 from biotl_core.structures.pair_measures import PAIR_METRICS
 
 
@@ -38,6 +38,20 @@ def plot_distance_history(
     figure.update_xaxes(title_text="Pass over the structures (epoch)")
     figure.update_yaxes(title_text="Training loss", col=1)
     figure.update_yaxes(title_text=f"{PAIR_METRICS[headline].title}, validation", col=2)
+    return figure
+
+
+def plot_adaptation_history(history: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Loss on training and validation over the passes of an adaptation; pass 0 is the network as it was."""
+    figure = new_figure(300, "Pass over the structures (epoch)", "Loss of the distance bins")
+    for key, title, colour in (("train_loss", "training", QUIET), ("validation_loss", "validation", ACCENT)):
+        figure.add_scatter(
+            x=[line["epoch"] for line in history],
+            y=[line[key] for line in history],
+            mode="lines+markers",
+            name=title,
+            line={"color": colour},
+        )
     return figure
 
 

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from safetensors.torch import load_file, save_file
 
 from biotl_core.errors import UserError
 from biotl_core.progress import Control
 from biotl_core.runs.distances import (
     ATTENTION,
-    CHAINS,
     LETTERS,
     MAPS,
     MODEL,
@@ -23,13 +21,13 @@ from biotl_core.runs.distances import (
     RELATIVE,
     RIVAL_TITLES,
     SEPARATION,
-    TRUTH,
     TWIN_HISTORY,
     fold_folder,
     say_answer,
 )
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.json_files import write_json_atomically
+from biotl_core.runs.pair_results import Scores, compared, judge_fold, write_table, write_truth
 from biotl_core.structures.chains import ProteinChain
 from biotl_core.structures.distance_head import (
     ONE_HOT,
@@ -46,23 +44,18 @@ from biotl_core.structures.distance_rivals import (
     learn_attention_line,
     open_attention,
 )
-from biotl_core.structures.distance_settings import DistanceSettings
+from biotl_core.structures.distance_settings import ESMFOLD, DistanceSettings
 from biotl_core.structures.distogram import fold_with_head
-from biotl_core.structures.measures import lddt, tm_score
 from biotl_core.structures.pair_measures import (
     EDGES,
     averaged,
     bins_by_separation,
     judge_bins,
     judge_scores,
-    mean_with_interval,
     separation_bins,
 )
 from biotl_core.structures.pair_sets import PAIR_TARGETS, PairSet
-from biotl_core.structures.result_files import contact_probability, read_saved, save_result
-
-Scores = list[dict[str, float]]
-"""The metrics of each test chain."""
+from biotl_core.structures.result_files import contact_probability, save_result
 
 
 def distance_run(folder: Path, control: Control) -> str:
@@ -75,6 +68,10 @@ def distance_run(folder: Path, control: Control) -> str:
         UserError: the structures are damaged, or a chain is longer than the backbone reads.
     """
     config, pair_set = read_config(folder), PairSet.load(folder)
+    if config["settings"].get("method") == ESMFOLD:
+        from biotl_core.runs.esmfold_run import adapt_esmfold_run
+
+        return adapt_esmfold_run(folder, control)
     work = _Work(folder, pair_set, DistanceSettings.from_dict(config["settings"]), config, control)
     features = open_features(config["backbone"], config["device"])
     _check_lengths(features, pair_set)
@@ -232,64 +229,6 @@ class _KeepBest:
         aside = self.history.with_suffix(".new")
         aside.write_text("".join(json.dumps(one) + "\n" for one in [*earlier, line]))
         aside.replace(self.history)
-
-
-def write_truth(chain: ProteinChain, folder: Path) -> None:
-    """The structure that a model is compared with, as a PDB file."""
-    import biotite.structure.io.pdb as pdb
-
-    folder.mkdir(parents=True, exist_ok=True)
-    file = pdb.PDBFile()
-    file.set_structure(chain.atoms)
-    file.write(str(folder / TRUTH))
-
-
-def judge_fold(chain: ProteinChain, place: Path) -> dict[str, float]:
-    """How right a saved model of a chain is: lDDT and TM-score over its resolved alpha carbons."""
-    from biotl_core.structures.chains import read_chains
-
-    model = read_chains(read_saved(place).structure_file, shortest=1)[0]
-    there = chain.is_resolved & model.is_resolved
-    true, found = chain.ca[there], model.ca[there]
-    return {"fold_lddt": lddt(true, found), "fold_tm": tm_score(true, found, int(chain.is_resolved.sum()))}
-
-
-def compared(own: Scores, others: Mapping[str, Scores]) -> dict[str, Any]:
-    """Means with intervals over the test chains, and differences on the same chains (paired bootstrap)."""
-    metrics = list(averaged(own))
-    column = lambda scores, name: np.array([one.get(name, np.nan) for one in scores])  # noqa: E731
-    means = {name: mean_with_interval(column(own, name)) for name in metrics}
-    differences = {
-        rival: {
-            name: mean_with_interval(column(own, name) - column(scores, name))[1:]
-            for name in metrics
-            if name in averaged(scores)
-        }
-        for rival, scores in others.items()
-    }
-    return {
-        "test": {name: mean.value for name, mean in means.items()},
-        "test_interval": {name: (mean.low, mean.high) for name, mean in means.items()},
-        "baselines": {rival: averaged(scores) for rival, scores in others.items()},
-        "differences": differences,
-    }
-
-
-def write_table(
-    folder: Path, test: Sequence[ProteinChain], own: Scores, others: Mapping[str, Scores]
-) -> None:
-    """One row a test chain: its metrics, and those of the rivals in columns `rival metric`."""
-    rows = []
-    for number, chain in enumerate(test):
-        beside = {
-            f"{rival} {name}": value
-            for rival, scores in others.items()
-            for name, value in scores[number].items()
-        }
-        rows.append({"name": chain.name, "length": len(chain), **own[number], **beside})
-    aside = folder / f".{CHAINS}"
-    pd.DataFrame(rows).round(4).to_csv(aside, index=False)
-    aside.replace(folder / CHAINS)
 
 
 def _history(file: Path) -> list[dict[str, Any]]:

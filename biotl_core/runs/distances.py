@@ -14,8 +14,10 @@ from biotl_core.hardware import resolve_device
 from biotl_core.home import safe_name
 from biotl_core.runs.folder import create_run, find_run, launch, list_runs, read_config, read_result
 from biotl_core.runs.status import read_status
-from biotl_core.runs.verdict import Rival
-from biotl_core.structures.distance_settings import DistanceSettings
+from biotl_core.runs.verdict import Rival, lower_first
+from biotl_core.structures.distance_settings import ESMFOLD, DistanceSettings
+from biotl_core.structures.engines import ENGINES, weights_folder, why_out_of_reach
+from biotl_core.structures.esmfold_memory import say_adaptation_memory
 from biotl_core.structures.pair_measures import PAIR_METRICS
 from biotl_core.structures.pair_sets import PAIR_TARGETS, PairSet
 from biotl_core.structures.result_files import read_saved
@@ -35,6 +37,8 @@ RIVAL_TITLES = {
     RELATIVE: "The nearest training structure, copied",
 }
 """What stands beside the head, on the same test chains; the first is its twin without the backbone."""
+UNADAPTED, UNADAPTED_TITLE = "unadapted", "ESMFold as it was"
+HEAD_FILE, ADAPTER_FILE = "head.safetensors", "adapter.safetensors"
 _SECONDS_A_STEP = 0.05
 """Of one chain in one pass, on a processor core, with what judging takes."""
 
@@ -56,14 +60,9 @@ def create_distances(
     for part, count in pair_set.counts.items():
         if not count:
             raise UserError(f"The {part} part of {pair_set.source} is empty. Add structures.")
-    backbone = find_backbone(settings.backbone, "protein")
-    if backbone.modality != "protein" or backbone.letters_per_token != 1:
-        raise UserError(
-            f"The backbone '{backbone.title}' does not read proteins letter by letter. Choose another one."
-        )
-    is_folder = str(locate_backbone(backbone)) == str(Path(settings.backbone).expanduser().resolve())
+    backbone = _check_esmfold(pair_set) if settings.method == ESMFOLD else _check_backbone(settings.backbone)
     config = {
-        "backbone": str(locate_backbone(backbone)) if is_folder else backbone.name,
+        "backbone": backbone,
         "settings": asdict(settings),
         "device": resolve_device(settings.device).name,
         "source": pair_set.source,
@@ -74,10 +73,30 @@ def create_distances(
         "counts": pair_set.counts,
         "split": pair_set.sentence,
     }
-    words = (Path(pair_set.source).name.split(".")[0], pair_set.target, Path(config["backbone"]).name)
+    words = (Path(pair_set.source).name.split(".")[0], pair_set.target, Path(backbone).name)
     made = create_run(config, kind="distances", name=name or "-".join(words), folder=folder)
     pair_set.save(made)
     return made
+
+
+def _check_backbone(name: str) -> str:
+    """How the worker finds the backbone: by its name, or by its full path."""
+    backbone = find_backbone(name, "protein")
+    if backbone.modality != "protein" or backbone.letters_per_token != 1:
+        raise UserError(
+            f"The backbone '{backbone.title}' does not read proteins letter by letter. Choose another one."
+        )
+    place = locate_backbone(backbone)
+    return str(place) if place == Path(name).expanduser().resolve() else backbone.name
+
+
+def _check_esmfold(pair_set: PairSet) -> str:
+    engine = ENGINES["esmfold"]
+    if missing := why_out_of_reach(engine):
+        raise UserError(missing)
+    if not PAIR_TARGETS[pair_set.target].folds:
+        raise UserError("ESMFold is adapted to distances, not to contacts. Choose distances under Learn.")
+    return engine.hub_id
 
 
 def start_distances(
@@ -93,33 +112,42 @@ def say_cost(pair_set: PairSet, settings: DistanceSettings) -> str:
     """Roughly how long it takes, in a sentence.
 
     The network and its twin see each chain once a pass; the backbone itself is read once.
+
+    Raises:
+        UserError: ESMFold shall be adapted, and is not here or the memory is not enough.
     """
     device = resolve_device(settings.device)
+    if settings.method == ESMFOLD:
+        weights = weights_folder(ENGINES["esmfold"])
+        return (
+            f"{say_adaptation_memory(weights, settings.crop, device)} How long it takes was never measured."
+        )
     steps = 2 * settings.passes * (pair_set.counts["train"] + pair_set.counts["validation"])
     seconds = 20 + steps * _SECONDS_A_STEP / (1 if device.kind == "cpu" else 5)
     place = "this processor" if device.kind == "cpu" else "this graphics card"
     return f"Roughly {say_seconds(float(f'{seconds:.1g}') if seconds > 60 else seconds)} on {place}."
 
 
-def finished_heads() -> dict[str, Path]:
-    """The folders of the heads of finished runs by the name of the run, newest first."""
+def finished_runs(file: str = HEAD_FILE) -> dict[str, Path]:
+    """What finished runs have learned, newest first: the folder with that file by the name of the run."""
     runs = [run for run in list_runs("distances") if run.status.state == "finished"]
-    return {run.name: run.folder / MODEL for run in runs if (run.folder / MODEL).is_dir()}
+    return {run.name: run.folder / MODEL for run in runs if (run.folder / MODEL / file).is_file()}
 
 
-def head_folder(text: str) -> Path:
-    """The head of a finished run by the run's name or folder, or the head's own folder.
+def learned_folder(text: str, file: str = HEAD_FILE) -> Path:
+    """The folder with that file of a finished run, by the run's name or folder or by its own.
 
     Raises:
-        UserError: no such run, or it has not finished.
+        UserError: no such run, it has not finished, or it has learned something else.
     """
     place = Path(text).expanduser()
-    if (place / "head.safetensors").is_file():
+    if (place / file).is_file():
         return place.resolve()
     run = place.resolve() if (place / "config.json").is_file() else find_run(text, "distances")
-    if read_config(run)["kind"] != "distances" or read_status(run).state != "finished":
+    is_finished = read_config(run)["kind"] == "distances" and read_status(run).state == "finished"
+    if not is_finished or not (run / MODEL / file).is_file():
         raise UserError(
-            f"The run '{run.name}' has not learned distances to its end. Choose a finished one from the page Runs."
+            f"The run '{run.name}' has not learned that to its end. Choose a finished one from the page Runs."
         )
     return run / MODEL
 
@@ -151,7 +179,7 @@ def say_answer(result: dict[str, Any]) -> str:
     if not others:
         return f"{start}."
     best = max(others, key=lambda one: one.value)
-    told = f"{best.title[:1].lower()}{best.title[1:]}, reaches {say_number(best.value)}"
+    told = f"{lower_first(best.title)}, reaches {say_number(best.value)}"
     if best.low != best.low:
         return f"{start}, too few for an interval; the best besides, {told}."
     if best.gain > 0 and best.is_clear:

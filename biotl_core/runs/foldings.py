@@ -11,7 +11,7 @@ from biotl_core.data.raw_table import RawTable
 from biotl_core.data.reading import guess_sequences
 from biotl_core.errors import UserError
 from biotl_core.hardware import resolve_device
-from biotl_core.runs.distances import head_folder
+from biotl_core.runs.distances import ADAPTER_FILE, learned_folder
 from biotl_core.runs.folder import create_run, launch, read_result
 from biotl_core.structures.engines import FoldSettings, find_engine, why_out_of_reach
 from biotl_core.structures.result_files import SavedResult, read_saved
@@ -52,10 +52,13 @@ def start_folding(
         raise UserError(missing)
     if entry.needs_structures and not structures:
         raise UserError(f"The engine '{entry.title}' needs structures of relatives. Add PDB or mmCIF files.")
-    if engine == "learned":
-        settings = replace(settings, head=str(head_folder(settings.head)) if settings.head else "")
-        if not settings.head:
-            raise UserError("Choose a finished run that has learned contacts or distances.")
+    if engine == "learned" and not settings.head:
+        raise UserError("Choose a finished run that has learned contacts or distances.")
+    settings = replace(
+        settings,
+        head=str(learned_folder(settings.head)) if engine == "learned" else "",
+        adapter=str(learned_folder(settings.adapter, ADAPTER_FILE)) if settings.adapter else "",
+    )
     if sequences.empty:
         raise UserError("There is no sequence to fold. Paste one, or choose a FASTA file.")
     table = pd.DataFrame(

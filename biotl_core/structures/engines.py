@@ -31,6 +31,12 @@ class FoldSettings:
     head: str = _setting(
         "", "Run", "The finished run whose distances are used: its name or its folder.", ("learned",)
     )
+    adapter: str = _setting(
+        "",
+        "Adapted in run",
+        "A finished run that adapted ESMFold to structures: its name or folder.",
+        ("esmfold",),
+    )
     passes: int = _setting(
         80,
         "Passes over the structures",

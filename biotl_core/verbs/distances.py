@@ -9,7 +9,7 @@ from biotl_core.errors import UserError
 from biotl_core.runs.distances import create_distances, read_distances, rivals, say_answer, say_cost
 from biotl_core.runs.folder import find_run, launch, read_config, resume_run
 from biotl_core.structures.chains import read_folder
-from biotl_core.structures.distance_settings import DistanceSettings
+from biotl_core.structures.distance_settings import ESMFOLD, HEAD, USUAL, DistanceSettings
 from biotl_core.structures.pair_measures import PAIR_METRICS
 from biotl_core.structures.pair_sets import (
     PAIR_TARGETS,
@@ -63,7 +63,8 @@ def do_distances(options: argparse.Namespace) -> int:
     for metric, value in result["test"].items():
         beside = ", ".join(f"{one.title.lower()} {say_number(one.value)}" for one in rivals(result, metric))
         print(f"  {PAIR_METRICS[metric].title}: {say_number(value)}" + (f" ({beside})" if beside else ""))
-    print(f"fold SEQUENCES --engine learned --head {folder.name} -o FOLDER uses it.")
+    option = "esmfold --adapter" if result["method"] == ESMFOLD else "learned --head"
+    print(f"fold SEQUENCES --engine {option} {folder.name} -o FOLDER uses it.")
     return 0
 
 
@@ -74,7 +75,7 @@ def _start(options: argparse.Namespace) -> Path:
     for note in (pair_set.sentence, *pair_set.notes, *(f"{name}: {why}." for name, why in pair_set.left_out)):
         tell(options, note)
     given = {s.name: getattr(options, s.name) for s in fields(DistanceSettings) if hasattr(options, s.name)}
-    settings = DistanceSettings(**given)
+    settings = DistanceSettings(**(USUAL.get(given.get("method", HEAD), {}) | given))
     folder = create_distances(pair_set, settings, folder=Path(options.run) if options.run else None)
     tell(options, say_cost(pair_set, settings))
     launch(folder)
