@@ -207,7 +207,6 @@ def _prepare_comparison(named: dict[str, str]) -> None:
             "reference": reference,
             "models": models,
             "view": "Side by side",
-            "beside": models[0],
         }
     )
     st.session_state["open-comparison"] = True

@@ -185,8 +185,8 @@ def say_answer(result: dict[str, Any]) -> str:
     if best.gain > 0 and best.is_clear:
         return f"{start}; the best besides, {told}: the head gained {best.said_gain}."
     if best.is_clear:
-        return f"{start}; the best besides, {told} and is better ({best.said_gain}): prefer it."
-    return f"{start}; the best besides, {told}: no difference beyond chance ({best.said_gain})."
+        return f"{start}; the best besides, {told}: prefer it, for the difference is {best.said_gain}."
+    return f"{start}; the best besides, {told}: no difference beyond chance, {best.said_gain}."
 
 
 def read_chains_table(folder: Path) -> pd.DataFrame:

@@ -169,7 +169,7 @@ def folding_with(model: Any, device: Device, settings: FoldSettings) -> Predict:
 
         def run(chunk: int) -> dict[str, np.ndarray]:
             model.trunk.set_chunk_size(chunk)
-            return _run_esmfold(model, joined, settings.recycles)
+            return run_esmfold(model, joined, settings.recycles)
 
         out, chunk = with_smaller_chunks(run, first_chunk(len(joined.sequence), settings.chunk), name)
         return _esmfold_result(name, joined, out, about | {"chunk": chunk}, time.perf_counter() - began)
@@ -185,7 +185,7 @@ def as_codes(sequence: str, device: Any) -> torch.Tensor:
     return torch.tensor([[order.get(letter, order["X"]) for letter in sequence]], device=device)
 
 
-def _run_esmfold(model: Any, joined: Joined, recycles: int) -> dict[str, np.ndarray]:
+def run_esmfold(model: Any, joined: Joined, recycles: int) -> dict[str, np.ndarray]:
     """One sequence a call: ESMFold's pTM is of the whole batch, and padding counts."""
     from transformers.models.esm.openfold_utils.feats import atom14_to_atom37
 
