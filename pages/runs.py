@@ -14,8 +14,9 @@ begin_page("runs", "Watch a training live; afterwards see how good the model is 
 
 if draw_chosen_distances():
     st.stop()
-draw_other_runs()
 runs = list_runs()
+if draw_other_runs(is_open=not runs) and not runs:
+    st.stop()
 guard_without_runs(runs)
 finished = [run for run in runs if run.status.state == "finished"]
 wants_comparison = len(finished) > 1 and (

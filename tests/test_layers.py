@@ -32,7 +32,7 @@ TORCH = {"torch", "transformers", "peft", "accelerate", "safetensors"}
 TORCH_MODULES = re.compile(
     r"backbones/(encoder|embeddings|conversion|likelihood|matmul|flat_pass)"
     r"|genomes/(homology_head|transfer)"
-    r"|structures/(distance_head|distance_rivals|esmfold(?!_memory))"
+    r"|structures/(attention_contacts|distance_head|distance_rivals|esmfold(?!_memory))"
     r"|learning/(model|training|rivals|adaptation|prediction|losses|examples|certainty|two_towers|blank_backbone)"
     r"|runs/(training_run|tuning|reload_check|prediction_run|probe_run|study_run|scan_run|plan_run|assay_run|pair_run|screen_run|adapt_run|distance_run|esmfold_run)"
 )

@@ -9,8 +9,10 @@ import streamlit as st
 from biotl_core.plots.distances import plot_distance_history, plot_pair_rivals
 from biotl_core.plots.structure_maps import plot_pair_map
 from biotl_core.runs.distances import (
+    LETTERS,
     OWN,
     TRUTH,
+    UNADAPTED,
     read_chains_table,
     read_distances,
     read_folds,
@@ -40,6 +42,8 @@ from widgets.navigation import open_page
 
 _STORE = "distances"
 _ROW_PIXELS, _SHOWN_ROWS = 35, 8
+_SHORT = {TRUTH: "true structure", OWN: "this run", LETTERS: "letters alone", UNADAPTED: "ESMFold as it was"}
+"""What stands above the folds of a chain side by side."""
 _COMPUTED = """
 - **Network**: the features of both residues of a pair, their products and the steps between them go through a small
   dilated residual network over pairs; it tells the probability of 18 distance bins between alpha and between beta
@@ -184,10 +188,7 @@ def _draw_compare(folder: Path, number: int, name: str) -> None:
     folds = read_folds(folder, number, name)
     if not folds:
         return
-    titles = {TRUTH: "true structure", OWN: "this run"} | {
-        rival: lower_first(title) for rival, title in read_distances(folder)["titles"].items()
-    }
-    named = {f"{name}, {titles.get(kind, kind)}": str(file) for kind, file in folds.items()}
+    named = {f"{name}, {_SHORT.get(kind, kind)}": str(file) for kind, file in folds.items()}
     st.button(
         "Lay its folds on the true structure, side by side",
         icon=":material/compare:",

@@ -28,16 +28,19 @@ _KINDS: dict[RunKind, _OtherKind] = {
 }
 
 
-def draw_other_runs() -> None:
-    """A folded list for each kind; open while one runs or waits. Nothing where there is none."""
+def draw_other_runs(is_open: bool = False) -> bool:
+    """A folded list for each kind, open while one runs or waits, or when asked; whether there is any run."""
+    is_there = False
     for kind, entry in _KINDS.items():
         runs = list_runs(kind)
         if not runs:
             continue
+        is_there = True
         any_open = any(run.status.is_open for run in runs)
-        with st.expander(f"{entry.title} ({len(runs)})", icon=entry.icon, expanded=any_open):
+        with st.expander(f"{entry.title} ({len(runs)})", icon=entry.icon, expanded=is_open or any_open):
             # The timer lives in the browser, and only while there is something to watch.
             st.fragment(_draw_list, run_every=2.0 if any_open else None)(kind, any_open)
+    return is_there
 
 
 def _draw_list(kind: RunKind, was_open: bool) -> None:

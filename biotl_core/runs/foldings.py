@@ -21,7 +21,7 @@ MODELS = "models"
 """Folder of the results inside the run folder, one folder each."""
 _LONGEST = 10_000
 """Residues above which a sequence is a mistake; each engine has its own, lower limit."""
-_HEAVY = ("esmfold", "esmfold2", "distogram", "learned")
+_HEAVY = ("esmfold", "esmfold2", "distogram", "learned", "attention")
 """Engines that have a device to themselves; the others take seconds and start at once."""
 
 

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -106,14 +107,45 @@ def fold_with_head(
     sequence = check_sequence(sequence, name, LONGEST)
     control.step("Expecting distances", 0, 0)
     bins = predict_bins(features, head, sequence)
-    folded = fold(len(sequence), restraints_from_bins(bins[0]), control)
-    backbone = rebuild_backbone(folded.ca)
+    notes = (
+        f"Distances were learned from {about['structures_learned_from']} structures; for a protein unlike them "
+        "this is a sketch.",
+        "Distances know no hand: of both mirror images the one with the commoner turns of the backbone is shown.",
+    )
+    return folded_from_bins(bins, sequence, name, engine, about, notes, began, control)
+
+
+def folded_from_bins(
+    bins: np.ndarray,
+    sequence: str,
+    name: str,
+    engine: str,
+    about: dict[str, Any],
+    notes: tuple[str, ...],
+    began: float,
+    control: Control,
+    restraints: Restraints | None = None,
+) -> StructureResult:
+    """The structure whose distances agree best with probabilities of bins (2, n, n, bins).
+
+    Args:
+        bins: between alpha and between beta carbons.
+        sequence: as checked.
+        name: of the sequence.
+        engine: that expects these distances.
+        about: its settings.
+        notes: what is to know before trusting it.
+        began: `time.perf_counter()` at its beginning.
+        control: progress and stop.
+        restraints: what is folded from instead of the bins, where not all of them are to be believed.
+    """
+    folded = fold(len(sequence), restraints or restraints_from_bins(bins[0]), control)
     confidence = expected_lddt(bins[0], folded.ca)
     contacts = contact_probability(bins[1], EDGES)
     return StructureResult(
         name=name,
         sequence=sequence,
-        atoms=as_atoms(sequence, backbone, confidence),
+        atoms=as_atoms(sequence, rebuild_backbone(folded.ca), confidence),
         confidence=confidence,
         confidence_kind="expected lDDT",
         engine=engine,
@@ -126,11 +158,7 @@ def fold_with_head(
             "hand_margin": folded.hand_margin,
             "expected_long_contacts": expected_long_contacts(contacts),
         },
-        notes=(
-            f"Distances were learned from {about['structures_learned_from']} structures; for a protein unlike them "
-            "this is a sketch.",
-            "Distances know no hand: of both mirror images the one with the commoner turns of the backbone is shown.",
-        ),
+        notes=notes,
     )
 
 

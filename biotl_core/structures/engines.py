@@ -61,7 +61,7 @@ class FoldSettings:
         "auto",
         "Where it runs",
         "auto takes the graphics card when there is one.",
-        ("esmfold", "esmfold2", "distogram", "learned"),
+        ("esmfold", "esmfold2", "distogram", "learned", "attention"),
     )
     over_memory: bool = _setting(
         False,
@@ -152,6 +152,18 @@ _LEARNED = Engine(
     (f"{_ROOM}.distogram", "open_learned"),
     reference="Distances learned and folded as in Senior et al., Nature 577, 706 (2020)",
 )
+_ATTENTION = Engine(
+    "attention",
+    "Contacts by ESM-2's attention",
+    "Which residues touch, as a protein language model tells without having been shown structures; seconds a chain. A "
+    "map of contacts to look at; the fold made of it is a sketch.",
+    "expected lDDT",
+    (f"{_ROOM}.attention_contacts", "open_attention_contacts"),
+    hub_id="facebook/esm2_t33_650M_UR50D",
+    licence="MIT",
+    needs="2.6 GB to download; 4 GB of memory",
+    reference="Rao et al., ICLR 2021; Lin et al., Science 379, 1123 (2023)",
+)
 _ESMFOLD = Engine(
     "esmfold",
     "ESMFold",
@@ -178,7 +190,7 @@ _ESMFOLD2 = Engine(
 )
 
 ENGINES: dict[str, Engine] = {
-    engine.name: engine for engine in (_TEMPLATE, _DISTOGRAM, _LEARNED, _ESMFOLD, _ESMFOLD2)
+    engine.name: engine for engine in (_TEMPLATE, _DISTOGRAM, _LEARNED, _ATTENTION, _ESMFOLD, _ESMFOLD2)
 }
 """Every engine by its name, those that work at once first."""
 

@@ -4,7 +4,7 @@
 const LIBRARY = ['app/static/3Dmol-min.js', '../app/static/3Dmol-min.js'];
 const SS = { h: 'h', s: 's' };
 const MAX_SURFACE_ATOMS = 12000;
-const MAX_LABELS = 60;
+const MAX_LABELS = 40;
 const MAIN_CHAIN = new Set(['N', 'C', 'O', 'OXT']); // the alpha carbon belongs to both
 const MAX_STRIP = 4000;
 
@@ -80,11 +80,7 @@ class StructureView {
     this.stage.style.setProperty('--stage-height', `${data.height}px`);
     this.find('.canvas').setAttribute('aria-label', `3D view of ${data.name}`);
     if (before?.text !== data.text) this.readModel();
-    if (before?.background !== data.background) {
-      this.viewer.setBackgroundColor(this.ground());
-      // The legend lies on the ground, and has to be read on it.
-      this.find('.legend').style.color = (data.background ?? 'theme') === 'theme' ? '' : inkOn(this.ground());
-    }
+    if (before?.background !== data.background) this.viewer.setBackgroundColor(this.ground());
     const look = JSON.stringify([
       data.style, data.chain, data.ligands, data.colours, data.traced, data.side_chains, data.labels, data.background,
     ]);
