@@ -26,8 +26,8 @@ SHARES = Path(__file__).parent / "separation_shares.npy"
 """`separation_bins` of chains of the Protein Data Bank, shape (2, steps, bins); `structure_learning --only shares`."""
 LONGEST = 600
 _NEAREST, _LOCAL = 3, 6
-"""Steps along the chain from which on contacts are read off ESM-2 (it was taught those of 6 and more, but helices show at
-3 and 4), and up to which the bins are believed."""
+"""Steps along the chain from which on contacts are read off ESM-2 (it was taught those of 6 and more, but helices show
+at 3 and 4), and up to which the bins are believed."""
 _CONTACT_CA = 6.5
 """Å between alpha carbons of residues whose beta carbons touch, on average."""
 _LEAST = 0.3
@@ -116,7 +116,7 @@ def with_contacts(bins: np.ndarray, contacts: np.ndarray) -> np.ndarray:
 def restraints_from_contacts(bins: np.ndarray, contacts: np.ndarray) -> Restraints:
     """Contacts pull, whatever else is left to the steps along the chain.
 
-    A pair that is no contact may be at any distance beyond, so it only keeps away; the bins are believed for neighbours.
+    A pair that is no contact may be at any distance beyond, so it only keeps away; of neighbours the bins are believed.
     """
     local = restraints_from_bins(bins[0])
     steps = local.second - local.first
