@@ -21,6 +21,7 @@ from biotl_core.screening.pair_splits import PAIR_SPLITS
 from biotl_core.verbs import (
     adapting,
     benchmarking,
+    distances,
     folding,
     genomes,
     reporting,
@@ -78,6 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
         rounds.add_add_round,
         folding.add_fold,
         structures.add_structures,
+        distances.add_distances,
         genomes.add_compare_genomes,
         screening.add_assay,
         screening.add_screen,
