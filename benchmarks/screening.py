@@ -110,7 +110,7 @@ def bench_screen(data: Path, n: int) -> None:
     import torch
 
     from biotl_core.learning.two_towers import TowerSettings
-    from biotl_core.runs.pair_learning import learn_pairs, molecule_side
+    from biotl_core.runs.pair_learning import learn_pairs
     from biotl_core.runs.target_screen import TargetScreen
     from biotl_core.screening.library import open_library
     from biotl_core.screening.library_store import LibraryStore
@@ -134,7 +134,7 @@ def bench_screen(data: Path, n: int) -> None:
         result = learned.result | {"chosen": "towers"}
         target = TargetScreen(
             Path(folder), pairs.proteins[0], result, pairs.table.assign(part=parts), list(pairs.molecules), proteins,
-            learned.model, learned.description,
+            learned.model, learned.reader,
         )  # fmt: skip
         scorer = target.scorer()
         began, cpu = time.monotonic(), _cpu_seconds()
@@ -151,10 +151,8 @@ def bench_screen(data: Path, n: int) -> None:
         child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
         smiles = table["smiles"].to_pylist()[:300]
         loop = time.monotonic()
-        for (
-            one
-        ) in smiles:  # what a loop over pairs does: molecule and target through the towers for every pair
-            predict_one(learned, pairs.proteins[0], one, molecule_side)
+        for one in smiles:  # what a loop over pairs does: both sides through the towers for every pair
+            predict_one(learned, pairs.proteins[0], one)
         one_pair = (time.monotonic() - loop) / len(smiles)
     print(f"\nScreen of {store.n_molecules:,} molecules against one target, two towers over fingerprints")
     print(
@@ -167,13 +165,12 @@ def bench_screen(data: Path, n: int) -> None:
           f"{one_pair * store.n_molecules / ranked:,.0f} once kept", flush=True)  # fmt: skip
 
 
-def predict_one(learned: object, protein: str, smiles: str, molecule_side: object) -> float:
+def predict_one(learned: object, protein: str, smiles: str) -> float:
     """One molecule and one target protein, as a loop over pairs computes them."""
     from biotl_core.learning.two_towers import encode, product
-    from biotl_core.runs.pair_learning import protein_side
 
-    first = encode(learned.model, "molecule", molecule_side(fingerprints([smiles])))
-    second = encode(learned.model, "protein", protein_side(learned.description, [protein]))
+    first = encode(learned.model, "molecule", learned.reader.molecules(fingerprints([smiles]), [smiles]))
+    second = encode(learned.model, "protein", learned.reader.proteins([protein]))
     return float(product(learned.model, first, second)[0, 0])
 
 

@@ -108,7 +108,7 @@ def test_rows_are_merged_refused_and_counted(table):
         )
 
 
-@pytest.mark.parametrize("kind", [kind for kind in PAIR_SPLITS if kind != "given"])
+@pytest.mark.parametrize("kind", [kind for kind in PAIR_SPLITS if kind not in ("given", "time")])
 def test_a_split_holds_out_what_it_says(pairs, kind):
     parts = split_pairs(pairs, kind, seed=2).parts
     table = pairs.table
@@ -127,9 +127,27 @@ def test_a_split_holds_out_what_it_says(pairs, kind):
 
 
 def test_impossible_splits_are_told(pairs):
-    for wrong in ("given", "nope"):
+    for wrong in ("given", "nope", "time"):
         with pytest.raises(UserError):
             split_pairs(pairs, wrong)
+
+
+def test_later_pairs_are_the_test_part(table):
+    dated = table.assign(year=[str(2000 + i % 10) for i in range(len(table))])
+    repeated = pd.concat([dated, dated.head(1).assign(year="2031")], ignore_index=True)
+    raw = RawTable(repeated, "dated.csv", "CSV")
+    reading = guess_pair_reading(raw, "sequence")
+    assert reading.time_column == "year"
+    pairs = read_pairs(raw, reading)
+    assert pairs.table["time"].iloc[0] == 2031  # a pair is as late as its latest row
+    parts = split_pairs(pairs, "time").parts
+    times = pairs.table["time"]
+    assert times[parts == "test"].min() > times[parts != "test"].max()
+    assert 0.1 < (parts == "test").mean() < 0.3 and (parts == "validation").any()
+    broken = RawTable(repeated.assign(year=["soon", *repeated["year"][1:]]), "dated.csv", "CSV")
+    assert guess_pair_reading(broken, "sequence").time_column is None
+    with pytest.raises(UserError, match="no date and no number"):
+        read_pairs(broken, reading)
 
 
 def test_proteins_become_numbers():

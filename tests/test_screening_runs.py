@@ -16,8 +16,9 @@ from biotl_core.data.reading import read_file
 from biotl_core.errors import UserError
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Control
-from biotl_core.runs.assay_run import assay_run, open_backbone
+from biotl_core.runs.assay_run import assay_run
 from biotl_core.runs.folder import create_run, read_config, read_result, resume_run
+from biotl_core.runs.frozen_vectors import open_backbone
 from biotl_core.runs.screen_run import screen_run
 from biotl_core.runs.screening_requests import TABLE, read_atom_weights, read_hits, start_assay, start_screen
 from biotl_core.runs.status import RunStatus, read_status, write_status

@@ -1,6 +1,5 @@
 """Learn molecules and target proteins together, beside simple methods, and choose what to rely on."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -19,7 +18,8 @@ from biotl_core.learning.two_towers import (
     train_towers,
 )
 from biotl_core.progress import Control
-from biotl_core.screening.fingerprints import N_BITS, Bits, fingerprints, tanimoto
+from biotl_core.runs.pair_features import PairReader
+from biotl_core.screening.fingerprints import Bits, fingerprints, tanimoto
 from biotl_core.screening.pair_baselines import (
     Neighbours,
     PairData,
@@ -28,8 +28,8 @@ from biotl_core.screening.pair_baselines import (
     predict_mean,
     short_description,
 )
-from biotl_core.screening.pairs import Pairs
-from biotl_core.screening.proteins import ProteinDescription, similarity
+from biotl_core.screening.pairs import PairInputs, Pairs
+from biotl_core.screening.proteins import similarity
 from biotl_core.screening.scores import SCORES, per_target, score_interval, scores_of
 
 _MOST_NEIGHBOURS = 12_000
@@ -41,7 +41,7 @@ class LearnedPairs(NamedTuple):
     """What a pair run has learned and how it did."""
 
     model: TwoTowers
-    description: ProteinDescription
+    reader: PairReader
     molecules: Side
     proteins: Side
     seen: Seen
@@ -59,6 +59,7 @@ def learn_pairs(
     control: Control,
     tell: Any = None,
     own_vectors: bool | None = None,
+    inputs: PairInputs | None = None,
 ) -> LearnedPairs:
     """Learn the towers and the simple methods, choose on the validation part, judge all on the test part.
 
@@ -70,29 +71,32 @@ def learn_pairs(
         tell: called with `epoch, epochs, train_loss, validation_loss, metrics` after each look.
         own_vectors: whether molecules and proteins get vectors of their own; None tries both where it can help, and
             the validation part decides.
+        inputs: what the towers read beside, or instead of, fingerprints and composition.
     """
     table = pairs.table
     rows = {part: np.flatnonzero(parts == part) for part in ("train", "validation", "test")}
     measured = {part: _measured(table, where) for part, where in rows.items()}
     validation, test = _exact(measured["validation"]), _exact(measured["test"])
     bits, known = fingerprints(pairs.molecules), _measured(table, np.r_[rows["train"], rows["validation"]])
-    description = ProteinDescription.learn([pairs.proteins[i] for i in np.unique(measured["train"].protein)])
-    sides = molecule_side(bits), protein_side(description, pairs.proteins)
-    model, n_steps = _best_towers(*sides, measured, settings, own_vectors, control, tell)
+    reader = _learn_reader(pairs, measured["train"], inputs or PairInputs(), control)
+    sides = reader.molecules(bits, pairs.molecules), reader.proteins(pairs.proteins)
+    n_bits = (reader.n_bits, 0)
+    model, n_steps = _best_towers(*sides, n_bits, measured, settings, own_vectors, control, tell)
     validated = {"towers": _of_pairs(predict_pairs(model, *sides, seen_in(measured["train"])), validation)}
     neighbours = _learn_neighbours(pairs, bits, _exact(measured["train"]), validation, control)
     if neighbours is not None:
         validated["neighbours"] = neighbours.predict(validation)
         validated["both"] = (validated["towers"] + validated["neighbours"]) / 2
     # The validation part has chosen; what is kept learns from it as well.
-    model = train_towers(*sides, (N_BITS, 0), known, known, model.settings, control, stop_after=n_steps)
+    model = train_towers(*sides, n_bits, known, known, model.settings, control, stop_after=n_steps)
     everything = predict_pairs(model, *sides, seen_in(known))
     predicted = {"towers": _of_pairs(everything, test)}
     if neighbours is not None:
         predicted["neighbours"] = neighbours._replace(train=_exact(known)).predict(test)
         predicted["both"] = (predicted["towers"] + predicted["neighbours"]) / 2
     control.step("Simple methods", 0, 0)
-    predicted |= _simple_methods(_exact(known), test, bits, sides[1], settings.seed)
+    described = reader.description.describe(pairs.proteins)
+    predicted |= _simple_methods(_exact(known), test, bits, described, settings.seed)
     result = _choose(validated, validation) | {
         "models": {name: _judged(pairs.kind, test, value) for name, value in predicted.items()},
         "powers": neighbours.powers if neighbours is not None else None,
@@ -100,7 +104,12 @@ def learn_pairs(
         "controls": _controls(test, everything, settings.seed),
     }
     where = rows["test"][measured["test"].side == 0]
-    return LearnedPairs(model, description, *sides, seen_in(known), where, predicted, result)
+    return LearnedPairs(model, reader, *sides, seen_in(known), where, predicted, result)
+
+
+def _learn_reader(pairs: Pairs, train: Measured, inputs: PairInputs, control: Control) -> PairReader:
+    smiles = [pairs.molecules[i] for i in np.unique(train.molecule)]
+    return PairReader.learn(inputs, smiles, [pairs.proteins[i] for i in np.unique(train.protein)], control)
 
 
 def _of_pairs(everything: np.ndarray, pairs: PairData) -> np.ndarray:
@@ -119,7 +128,7 @@ def _learn_neighbours(
 
 
 def _simple_methods(
-    known: PairData, test: PairData, bits: Bits, proteins: Side, seed: int
+    known: PairData, test: PairData, bits: Bits, proteins: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
     described = _short_descriptions(bits.matrix(), proteins, known)
     return {
@@ -139,8 +148,8 @@ def _choose(validated: dict[str, np.ndarray], validation: PairData) -> dict[str,
 
 
 def _best_towers(
-    molecules: Side, proteins: Side, measured: dict[str, Measured], settings: TowerSettings, own: bool | None,
-    control: Control, tell: Any,
+    molecules: Side, proteins: Side, n_bits: tuple[int, int], measured: dict[str, Measured], settings: TowerSettings,
+    own: bool | None, control: Control, tell: Any,
 ) -> tuple[TwoTowers, int]:  # fmt: skip
     """The best towers, and after how many steps they were best.
 
@@ -164,7 +173,7 @@ def _best_towers(
                 )  # fmt: skip
 
         chosen = TowerSettings(**{**asdict(settings), "own_vectors": has_own})
-        model = train_towers(molecules, proteins, (N_BITS, 0), train, validation, chosen, control, look)
+        model = train_towers(molecules, proteins, n_bits, train, validation, chosen, control, look)
         if min(errors) < best:
             best, kept = min(errors), model
             n_steps = min((1 + int(np.argmin(errors))) * settings.check_every, settings.steps)
@@ -172,10 +181,10 @@ def _best_towers(
 
 
 def _short_descriptions(
-    bits: sparse.csr_array, proteins: Side, known: PairData
+    bits: sparse.csr_array, proteins: np.ndarray, known: PairData
 ) -> tuple[np.ndarray, np.ndarray]:
     """What boosted trees see of each side: main directions of its description, and the mean of its known pairs."""
-    first, second = short_description(bits), short_description(sparse.csr_array(proteins.dense))
+    first, second = short_description(bits), short_description(sparse.csr_array(proteins))
     overall = known.value.mean()
     described = []
     for table, index in ((first, known.molecule), (second, known.protein)):
@@ -183,20 +192,6 @@ def _short_descriptions(
         means = (np.bincount(index, known.value, len(table)) + overall) / (counts + 1)
         described.append(np.hstack([table, means[:, None]]))
     return described[0], described[1]
-
-
-def molecule_side(bits: Bits) -> Side:
-    """Fingerprints as the tower reads them."""
-    return Side(
-        np.asarray(bits.indices).astype(np.int64), np.asarray(bits.counts).astype(np.int64),
-        np.zeros((len(bits.counts), 0), np.float32),
-    )  # fmt: skip
-
-
-def protein_side(description: ProteinDescription, sequences: Sequence[str]) -> Side:
-    """Sequences as the tower reads them."""
-    dense = description.describe(sequences)
-    return Side(np.zeros(0, np.int64), np.zeros(len(sequences), np.int64), dense)
 
 
 def _measured(table: pd.DataFrame, rows: np.ndarray) -> Measured:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from biotl_core.errors import UserError
 from biotl_core.progress import Control
-from biotl_core.runs.assay_run import open_backbone
 from biotl_core.runs.folder import read_config
+from biotl_core.runs.frozen_vectors import open_backbone
 from biotl_core.runs.json_files import write_json_atomically
 from biotl_core.runs.target_screen import TargetScreen, load_pairs
 from biotl_core.runs.tuned_screen import TunedScreen, load_training

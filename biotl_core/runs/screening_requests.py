@@ -18,8 +18,9 @@ from biotl_core.runs.status import read_status
 from biotl_core.screening.choosing import SPLIT_TITLES, AssaySplit
 from biotl_core.screening.intake import AssayReading
 from biotl_core.screening.pair_splits import PAIR_SPLITS, PairSplit
-from biotl_core.screening.pairs import PairReading
+from biotl_core.screening.pairs import PairInputs, PairReading
 from biotl_core.screening.ranking import AIMS, Aim
+from biotl_core.screening.repeats import check_n_seeds
 from biotl_core.screening.standardising import standardise
 
 SCREENING_KINDS = ("assay", "pairs", "train")
@@ -40,6 +41,7 @@ def start_assay(
     threshold: float | None = None,
     target: str = "",
     seed: int = 0,
+    n_seeds: int = 1,
     name: str | None = None,
     folder: Path | None = None,
 ) -> Path:
@@ -54,19 +56,21 @@ def start_assay(
         threshold: numbers at or above it count as active for the scores of early recognition.
         target: sequence of the target protein, for the record and for viewing.
         seed: of everything random.
+        n_seeds: how often all is learned and judged, from seeds that follow on the first; the first is kept.
         name, folder: as in `folder.create_run`.
 
     Raises:
         UserError: the split is not known, or the backbone is not on this computer.
     """
+    check_n_seeds(n_seeds)
     if split not in SPLIT_TITLES:
         raise UserError(f"There is no split '{split}'; there are {', '.join(SPLIT_TITLES)}. Choose one.")
     if backbone is not None:
         locate_backbone(find_backbone(backbone, "molecule"))
     request = {
         "source": source, "reading": reading._asdict(), "split": split, "backbone": backbone,
-        "threshold": threshold, "target": target, "seed": seed, "target_name": reading.value_name,
-        "modality": "molecule", "device": resolve_device("cpu").name,
+        "threshold": threshold, "target": target, "seed": seed, "n_seeds": n_seeds,
+        "target_name": reading.value_name, "modality": "molecule", "device": resolve_device("cpu").name,
     }  # fmt: skip
     stem = safe_name(Path(source).name.split(".")[0], "assay")
     made = create_run(request, kind="assay", name=name or stem, folder=folder)
@@ -82,6 +86,8 @@ def start_pairs(
     *,
     split: PairSplit = "warm",
     seed: int = 0,
+    n_seeds: int = 1,
+    inputs: PairInputs | None = None,
     towers: dict[str, Any] | None = None,
     folder: Path | None = None,
 ) -> Path:
@@ -93,20 +99,27 @@ def start_pairs(
         reading: which column is what.
         split: what the test part holds that training has not seen.
         seed: of everything random.
+        n_seeds: how often all is learned and judged, from seeds that follow on the first; the first is kept.
+        inputs: pretrained models that the towers read beside, or instead of, fingerprints and composition.
         towers: settings of the two towers that differ from the default.
         folder: as in `folder.create_run`.
 
     Raises:
-        UserError: the split is not known.
+        UserError: the split is not known, or a backbone is not on this computer.
     """
+    check_n_seeds(n_seeds)
+    inputs = inputs or PairInputs()
+    for name, modality in ((inputs.molecule_backbone, "molecule"), (inputs.protein_backbone, "protein")):
+        if name is not None:
+            locate_backbone(find_backbone(name, modality))
     if split not in PAIR_SPLITS:
         raise UserError(
             f"There is no split '{split}' of pairs; there are {', '.join(PAIR_SPLITS)}. Choose one."
         )
     request = {
         "source": source, "reading": reading.assay._asdict(), "columns": list(reading[1:]), "split": split,
-        "seed": seed, "towers": towers or {}, "target_name": reading.assay.value_name, "modality": "molecule",
-        "device": "cpu",
+        "seed": seed, "n_seeds": n_seeds, "inputs": inputs._asdict(), "towers": towers or {},
+        "target_name": reading.assay.value_name, "modality": "molecule", "device": "cpu",
     }  # fmt: skip
     stem = safe_name(Path(source).name.split(".")[0], "pairs")
     made = create_run(request, kind="pairs", name=stem, folder=folder)

@@ -52,10 +52,12 @@ class LibraryTower(NamedTuple):
     name: str
     """A hash of its weights."""
     width: int
-    encode: Callable[[Bits], np.ndarray]
-    """Fingerprints to vectors, float32 `(n, width)`."""
+    encode: Callable[[Bits, list[str]], np.ndarray]
+    """Fingerprints and SMILES to vectors, float32 `(n, width)`."""
     product: Callable[[np.ndarray], np.ndarray]
     """Vectors to predictions for the target, `(n,)`."""
+    needs_smiles: bool = False
+    """Whether the SMILES are wanted, not the fingerprints alone."""
 
 
 class Scorer(NamedTuple):
@@ -114,12 +116,13 @@ def encode_library(store: LibraryStore, tower: LibraryTower, control: Control) -
     """
 
     def encode(block: Bits, smiles: list[str]) -> np.ndarray:
-        vectors = tower.encode(block).astype(np.float16)
+        vectors = tower.encode(block, smiles).astype(np.float16)
         vectors[np.asarray(block.counts) == 0] = np.nan
         return vectors
 
     path = store.folder / f"vectors-{tower.name}.bin"
-    return _kept(store, path, np.float16, tower.width, encode, "Encoding the library", control)
+    stage = "Encoding the library"
+    return _kept(store, path, np.float16, tower.width, encode, stage, control, tower.needs_smiles)
 
 
 def _kept(
