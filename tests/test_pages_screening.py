@@ -150,14 +150,20 @@ def test_a_screen_alone_in_the_address_leads_to_its_run(biotl_home):
 
 def test_a_table_with_target_proteins_is_learned_as_pairs_and_ranks_against_one(biotl_home, monkeypatch):
     table = pair_table(400)
+    table["year"] = [str(2001 + i % 12) for i in range(len(table))]
     at = open_page()
     at.file_uploader[0].upload("pairs.csv", table.to_csv(index=False).encode(), "text/csv").run()
     assert not at.exception
     assert "target proteins in *sequence*" in texts(at)
-    next(one for one in at.radio if one.label == "What will you ask next?").set_value("warm").run()
+    next(one for one in at.radio if one.label == "What will you ask next?").set_value("time").run()
+    choice = {box.label: box for box in (*at.selectbox, *at.number_input)}
+    assert choice["Column of dates or years"].value == "year"
+    choice["A pretrained protein model for the towers"].select("biotl-protein").run()
+    choice["Repeat with so many seeds"].set_value(2).run()
     button(at, "Learn molecules and targets together").click().run()
     assert not at.exception
     assert at.query_params["pairs"] == "pairs"
+    assert "Over 2 seeds" in texts(at) and "The towers read biotl\\-protein" in texts(at)
     assert "held\\-out pairs" in texts(at) and "Target proteins that share one sequence" in texts(at)
     next(one for one in at.selectbox if one.label == "Rank against this target protein").select(3).run()
     button(at, "Try with a simulated library").click().run()

@@ -23,6 +23,7 @@ from biotl_core.learning.two_towers import (
 )
 from biotl_core.progress import Control
 from biotl_core.runs.folder import create_run, read_config, read_result
+from biotl_core.runs.pair_features import PairReader
 from biotl_core.runs.pair_run import pair_run
 from biotl_core.runs.screen_run import screen_run
 from biotl_core.runs.screening_requests import TABLE, read_hits, read_targets, start_repurposing
@@ -38,7 +39,7 @@ from biotl_core.screening.pair_baselines import (
     predict_mean,
 )
 from biotl_core.screening.pair_splits import PAIR_SPLITS, split_pairs
-from biotl_core.screening.pairs import Pairs, guess_pair_reading, guess_partner_column, read_pairs
+from biotl_core.screening.pairs import PairInputs, Pairs, guess_pair_reading, guess_partner_column, read_pairs
 from biotl_core.screening.proteins import ProteinDescription, pair_composition, similarity
 from tests.test_choosing import SMILES as MANY
 
@@ -286,6 +287,42 @@ def test_a_library_is_ranked_against_a_known_and_a_new_target(learned, biotl_hom
         (learned / "result.json").write_text(json.dumps(result))
     vectors = list((biotl_home / "libraries").glob("*/vectors-*.bin"))
     assert len(vectors) == 1  # one tower: another target uses the same vectors
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_towers_on_pretrained_backbones(table, biotl_home, monkeypatch, is_alone):
+    monkeypatch.setenv("BIOTL_THREADS", "1")
+    raw = RawTable(table, "pairs.csv", "CSV")
+    reading = guess_pair_reading(raw, "sequence")
+    inputs = PairInputs("biotl-molecule", "biotl-protein", is_alone)
+    request = {
+        "source": "pairs.csv", "reading": reading.assay._asdict(), "columns": list(reading[1:]), "split": "warm",
+        "seed": 3, "n_seeds": 2, "towers": {"steps": 50, "hidden": 32, "width": 16}, "inputs": inputs._asdict(),
+    }  # fmt: skip
+    run = create_run(request, kind="pairs")
+    table.to_csv(run / TABLE, index=False)
+    write_status(run, RunStatus("finished", pair_run(run, Control())))
+    result = read_result(run)
+    assert result["models"]["towers"]["test"]["mse"] < result["models"]["mean"]["test"]["mse"]
+    assert result["repeats"]["n"] == 2 and sum(result["repeats"]["chosen"].values()) == 2
+    first, second = (result["repeats"][what]["towers"]["mse"] for what in ("mean", "spread"))
+    assert first != result["models"]["towers"]["test"]["mse"] and second > 0
+    reader = PairReader.load(run / "model")
+    assert reader.n_bits == (0 if is_alone else 4096) and reader.needs_smiles
+    assert reader.proteins(PROTEINS[:2]).dense.shape[1] == (256 if is_alone else 256 + 400 + 14)
+    (run / "result.json").write_text(json.dumps(result | {"chosen": "towers"}))
+    library = biotl_home / "library.smi"
+    library.write_text("\n".join([*EXAMPLE_LIBRARY.read_text().splitlines()[:60], "broken( x"]))
+    screen = create_run(
+        {"run": str(run), "library": str(library), "source": "library.smi", "top": 12, "aim": "best",
+         "target": PROTEINS[3]}, kind="screen",
+    )  # fmt: skip
+    screen_run(screen, Control())
+    hits = read_hits(screen)
+    assert len(hits) == 12 and hits["prediction"].is_monotonic_decreasing
+    scorer = load_pairs(run, PROTEINS[3]).scorer()
+    one_by_one = [float(scorer.predict([s]).mean[0]) for s in hits["smiles"]]
+    np.testing.assert_allclose(one_by_one, hits["prediction"], rtol=1e-3)
 
 
 def test_one_molecule_is_ranked_against_all_targets(learned, biotl_home, monkeypatch):

@@ -7,56 +7,23 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from biotl_core.data.raw_table import RawTable
 from biotl_core.errors import UserError
 from biotl_core.plots import plot_predicted_against_true
 from biotl_core.plots.screening import plot_models
 from biotl_core.runs.folder import read_config, read_history, read_result
-from biotl_core.runs.screening_requests import start_pairs, start_repurposing
+from biotl_core.runs.screening_requests import start_repurposing
 from biotl_core.screening.assays import say_pair_answer
-from biotl_core.screening.pair_splits import PAIR_SPLITS
-from biotl_core.screening.pairs import guess_pair_reading
 from biotl_core.screening.scores import SCORES
 from biotl_core.wording import plain, plain_sentence, say_number
 from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards
 from widgets.assay_view import draw_audit
 from widgets.frame import draw_error
-from widgets.kept import kept
 from widgets.kept_results import draw_head
+from widgets.repeats_view import draw_repeats, draw_repeats_table
 
 _CONTROLS = (
     "Correlation of the towers with the measured pairs, and with one side of each pair swapped for another's."
 )
-
-
-def draw_pairs_start(store: str, path: Path, source: str, raw: RawTable, partner: str) -> None:
-    """A table with a column of target proteins: what will be asked next, and the button that learns pairs."""
-    try:
-        reading = guess_pair_reading(raw, partner)
-    except UserError as error:
-        draw_error(error)
-        return
-    st.markdown(
-        f"Molecules in *{plain(reading.assay.smiles_column)}*, target proteins in *{plain(partner)}*, measured: "
-        f"*{plain(reading.assay.value_column)}*."
-    )
-    st.subheader("What will you ask next?", anchor=False)
-    kinds = [kind for kind in PAIR_SPLITS if kind != "given" or reading.part_column]
-    split = st.radio(
-        "What will you ask next?", kinds, format_func=lambda kind: PAIR_SPLITS[kind][0], label_visibility="collapsed",
-        captions=[PAIR_SPLITS[kind][1] for kind in kinds],
-        **kept(store, "pair-split", "given" if reading.part_column else "cold_scaffold"),
-    )  # fmt: skip
-    if st.button("Learn molecules and targets together", type="primary", icon=":material/play_arrow:"):
-        try:
-            run = start_pairs(path, source, reading, split=split)
-        except UserError as error:
-            draw_error(error)
-        else:
-            st.query_params.clear()
-            st.query_params["pairs"] = run.name
-            st.rerun()
-    st.caption("It runs in the background: you may close this page and come back.")
 
 
 def draw_pairs(folder: Path) -> dict[str, Any] | None:
@@ -68,6 +35,9 @@ def draw_pairs(folder: Path) -> dict[str, Any] | None:
     result = read_result(folder) or {}
     draw_answer(plain(say_pair_answer(result)))
     st.caption(f"{plain_sentence(result['sentence'])} {plain_sentence(result['split_sentence'])}")
+    if said := _say_inputs(result):
+        st.caption(said)
+    draw_repeats(result, "auroc" if result["kind"] == "active" else "pearson")
     _draw_cards(result)
     good, found, which = st.tabs(["How good is it?", "What the audit found", "Every method"])
     with good:
@@ -77,6 +47,14 @@ def draw_pairs(folder: Path) -> dict[str, Any] | None:
     with which:
         _draw_methods(result)
     return result
+
+
+def _say_inputs(result: dict[str, Any]) -> str:
+    """Which pretrained models the towers read; "" for none."""
+    inputs = result.get("inputs") or {}
+    names = [name for name in (inputs.get("molecule_backbone"), inputs.get("protein_backbone")) if name]
+    beside = "alone" if inputs.get("is_alone") else "beside the simple features"
+    return f"The towers read {' and '.join(map(plain, names))}, frozen, {beside}." if names else ""
 
 
 def _draw_cards(result: dict[str, Any]) -> None:
@@ -134,6 +112,7 @@ def _draw_methods(result: dict[str, Any]) -> None:
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, column_config={"method": "Method", **numbers}, alt="Every method"
     )
+    draw_repeats_table(result)
     st.caption("The method is chosen on the validation part; all of them are judged once on the test part.")
 
 
