@@ -26,6 +26,7 @@ from widgets.navigation import link_page
 from widgets.pairs_start import draw_pairs_start
 from widgets.screening_choices import draw_n_seeds, draw_time_column
 from widgets.table_source import find_table, keep_file, table_title
+from widgets.target_choice import draw_target_field
 
 _UPLOAD, _PASTE, _EXAMPLE = "assay-upload", "assay-paste", "example/assay"
 _FORMATS = "CSV, TSV, Excel, Parquet, SMILES or SDF, plain or gzipped."
@@ -262,12 +263,12 @@ def _draw_options(store: str, assay: Assay) -> dict:
                 f"Call a molecule active from {assay.reading.value_name}", value=None, step=0.5, placeholder="not used",
                 help="Adds the scores of early recognition (enrichment factor, BEDROC).", key=f"{store}-threshold",
             )  # fmt: skip
-        target = st.text_area(
-            "Sequence of the target protein", height=80, placeholder="MKT... or FASTA; only kept with the run",
-            key=f"{store}-target",
-        )  # fmt: skip
+        target = draw_target_field(
+            store,
+            "Sequence of the target protein",
+            "Kept with the run; a structure is shown beside the hits.",
+        )
         n_seeds = draw_n_seeds(store)
-    sequence = "".join(line.strip() for line in (target or "").splitlines() if not line.startswith(">"))
     return {
-        "split": split, "backbone": backbone, "threshold": threshold, "target": sequence, "n_seeds": n_seeds,
+        "split": split, "backbone": backbone, "threshold": threshold, "target": target, "n_seeds": n_seeds,
     }  # fmt: skip

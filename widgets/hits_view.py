@@ -12,6 +12,7 @@ from biotl_core.errors import UserError
 from biotl_core.plots.screening import plot_library
 from biotl_core.runs.folder import find_run, read_config, read_result
 from biotl_core.runs.screening_requests import read_atom_weights, read_hits, read_targets
+from biotl_core.runs.target_proteins import kept_structure
 from biotl_core.screening.drawing import as_sdf, conformer, draw_molecule
 from biotl_core.screening.scores import SCORES
 from biotl_core.structures.scene import molecule_scene
@@ -20,6 +21,7 @@ from widgets.answers import NumberCard, download_table, draw_answer, draw_number
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
 from widgets.kept_results import draw_head
+from widgets.target_structure import draw_target_structure
 from widgets.viewer import draw_structure_viewer
 
 _GRID = 12
@@ -239,6 +241,7 @@ def _conformer(smiles: str) -> str:
 def _draw_one(row: pd.Series, result: dict[str, Any], folder: Path) -> None:
     """One hit: which atoms raise its prediction, its facts beside the nearest measured molecule, its shape."""
     st.subheader(f"{row['rank']}. {plain(row['name'])}", anchor=False)
+    structure = kept_structure(folder)
     left, middle, right = st.columns([4, 3, 4], gap="medium")
     with left:
         st.markdown(
@@ -251,16 +254,22 @@ def _draw_one(row: pd.Series, result: dict[str, Any], folder: Path) -> None:
         st.markdown("**Facts**")
         _draw_facts(row, result)
     with right:
-        st.markdown(
-            "**A likely 3D shape**",
-            help="One low-energy conformer (ETKDG, MMFF94); not a pose in the target.",
-        )
-        try:
-            scene = molecule_scene(row["name"], _conformer(row["smiles"]), height=300)
-            draw_structure_viewer(scene, "hit-viewer", _no_pick)
-        except UserError as error:
-            draw_error(error)
+        _draw_shape(row)
+    if structure is not None:
+        draw_target_structure(*structure)
     st.code(row["smiles"], language=None, wrap_lines=True)
+
+
+def _draw_shape(row: pd.Series) -> None:
+    st.markdown(
+        "**A likely 3D shape**",
+        help="One low-energy conformer (ETKDG, MMFF94); not a pose in the target.",
+    )
+    try:
+        scene = molecule_scene(row["name"], _conformer(row["smiles"]), height=300)
+        draw_structure_viewer(scene, "hit-viewer", _no_pick)
+    except UserError as error:
+        draw_error(error)
 
 
 def _no_pick() -> None:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -12,6 +11,7 @@ from biotl_core.plots import plot_predicted_against_true
 from biotl_core.plots.screening import plot_models
 from biotl_core.runs.folder import read_config, read_history, read_result
 from biotl_core.runs.screening_requests import start_repurposing
+from biotl_core.runs.target_proteins import TargetProtein
 from biotl_core.screening.assays import say_pair_answer
 from biotl_core.screening.scores import SCORES
 from biotl_core.wording import plain, plain_sentence, say_number
@@ -20,6 +20,7 @@ from widgets.assay_view import draw_audit
 from widgets.frame import draw_error
 from widgets.kept_results import draw_head
 from widgets.repeats_view import draw_repeats, draw_repeats_table
+from widgets.target_choice import choose_target
 
 _CONTROLS = (
     "Correlation of the towers with the measured pairs, and with one side of each pair swapped for another's."
@@ -130,25 +131,6 @@ def draw_repurposing(folder: Path) -> None:
                 st.rerun()
 
 
-def choose_target(folder: Path) -> str:
-    """The sequence of the target protein to rank against: one of the table, or a new one."""
-    proteins = pd.read_parquet(folder / "proteins.parquet")
-    names = np.where(proteins["name"] == "", [f"target {i + 1}" for i in proteins.index], proteins["name"])
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        place = st.selectbox(
-            "Rank against this target protein",
-            proteins.index,
-            format_func=lambda i: names[i],
-            index=0,
-            key="pair-target",
-        )
-    with right:
-        pasted = st.text_area(
-            "or a new one", height=80, placeholder="MKT... or FASTA", key="pair-sequence",
-            help="A protein that is not in the table. How well that works is what the split by new targets tells.",
-        )  # fmt: skip
-    sequence = "".join(
-        line.strip() for line in (pasted or "").splitlines() if not line.startswith(">")
-    ).upper()
-    return sequence or str(proteins["sequence"].iloc[int(place)])
+def pair_target(folder: Path) -> TargetProtein:
+    """The target protein to rank against."""
+    return choose_target(folder.name, pd.read_parquet(folder / "proteins.parquet"))

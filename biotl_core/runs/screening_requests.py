@@ -15,6 +15,7 @@ from biotl_core.hardware import resolve_device
 from biotl_core.home import safe_name
 from biotl_core.runs.folder import create_run, launch, read_config
 from biotl_core.runs.status import read_status
+from biotl_core.runs.target_proteins import TargetProtein, describe_structure, keep_structure
 from biotl_core.screening.choosing import SPLIT_TITLES, AssaySplit
 from biotl_core.screening.intake import AssayReading
 from biotl_core.screening.pair_splits import PAIR_SPLITS, PairSplit
@@ -39,7 +40,7 @@ def start_assay(
     split: AssaySplit = "scaffold",
     backbone: str | None = None,
     threshold: float | None = None,
-    target: str = "",
+    target: TargetProtein | None = None,
     seed: int = 0,
     n_seeds: int = 1,
     name: str | None = None,
@@ -54,7 +55,7 @@ def start_assay(
         split: what the test part holds: new ring systems, or a fair sample.
         backbone: a pretrained molecule model that is tried as well.
         threshold: numbers at or above it count as active for the scores of early recognition.
-        target: sequence of the target protein, for the record and for viewing.
+        target: the target protein, for the record and for viewing; its structure is kept with the run.
         seed: of everything random.
         n_seeds: how often all is learned and judged, from seeds that follow on the first; the first is kept.
         name, folder: as in `folder.create_run`.
@@ -69,12 +70,14 @@ def start_assay(
         locate_backbone(find_backbone(backbone, "molecule"))
     request = {
         "source": source, "reading": reading._asdict(), "split": split, "backbone": backbone,
-        "threshold": threshold, "target": target, "seed": seed, "n_seeds": n_seeds,
+        "threshold": threshold, "target": target.sequence if target else "", "seed": seed, "n_seeds": n_seeds,
+        "structure": describe_structure(target),
         "target_name": reading.value_name, "modality": "molecule", "device": resolve_device("cpu").name,
     }  # fmt: skip
     stem = safe_name(Path(source).name.split(".")[0], "assay")
     made = create_run(request, kind="assay", name=name or stem, folder=folder)
     shutil.copyfile(table, made / TABLE)
+    keep_structure(target, made)
     launch(made)
     return made
 
@@ -133,7 +136,7 @@ def start_screen(
     library: Path,
     source: str,
     *,
-    target: str = "",
+    target: TargetProtein | None = None,
     top: int = 200,
     aim: Aim = "best",
     smiles: str | None = None,
@@ -145,7 +148,7 @@ def start_screen(
 
     Args:
         run: an assay run, a run of pairs, or a training on molecules.
-        target: for pairs, the sequence of the target protein.
+        target: for pairs, the target protein; its structure is kept with the run.
         library: the file, read where it lies.
         source: what the user calls it.
         top: how many of the best to keep.
@@ -162,9 +165,10 @@ def start_screen(
         raise UserError(
             f"The run '{run.name}' is not a finished assay, pair or training run; choose a finished one."
         )
-    if kind == "pairs" and not target:
+    if kind == "pairs" and (target is None or not target.sequence):
         raise UserError(
-            "Molecules are ranked against one target protein: give its sequence (--target-protein FASTA)."
+            "Molecules are ranked against one target protein: give its sequence or structure "
+            "(in the shell: --target-protein FILE)."
         )
     if not 1 <= top <= MOST_HITS:
         raise UserError(
@@ -174,11 +178,12 @@ def start_screen(
         raise UserError(f"There is no order '{aim}'; there are {', '.join(AIMS)}. Choose one.")
     request = {
         "run": str(run.resolve()), "library": str(library.resolve()), "source": source, "top": top, "aim": aim,
-        "smiles": smiles, "name_column": name_column, "n_expected": n_expected, "target": target, "device": "cpu",
-        "modality": "molecule",
+        "smiles": smiles, "name_column": name_column, "n_expected": n_expected, "device": "cpu",
+        "target": target.sequence if target else "", "structure": describe_structure(target), "modality": "molecule",
     }  # fmt: skip
     stem = safe_name(f"{run.name}-{Path(source).name.split('.')[0]}")
     made = create_run(request, kind="screen", name=stem, folder=folder)
+    keep_structure(target, made)
     launch(made)
     return made
 
