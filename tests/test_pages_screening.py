@@ -13,7 +13,9 @@ from biotl_core.runs.json_files import write_json_atomically
 from biotl_core.runs.pair_run import pair_run
 from biotl_core.runs.screen_run import screen_run
 from biotl_core.runs.status import RunStatus, write_status
+from biotl_core.screening.examples import EXAMPLE_LIBRARY
 from biotl_core.screening.models import MODELS
+from biotl_core.structures.examples import EXAMPLE_STRUCTURES
 from tests.test_pages_runs import button, texts
 from tests.test_pairs import pair_table
 
@@ -24,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def quick(monkeypatch) -> list[Path]:
     """Runs are done at once and in this process, with the quick models."""
     monkeypatch.setenv("BIOTL_THREADS", "1")
+    monkeypatch.setattr("widgets.background.PATIENCE_SECONDS", 60)
     for name in ("forest", "boosting", "together"):
         monkeypatch.delitem(MODELS, name)
 
@@ -54,6 +57,9 @@ def test_from_the_example_to_a_ranked_library(biotl_home):
     assert not at.exception
     assert "300 molecules from 318 rows" in texts(at)
     assert at.dataframe[0].value["row"].tolist() == [313, 314, 315, 316, 317, 318]
+    uploader = next(one for one in at.file_uploader if one.label == "or its file")
+    uploader.upload("hairpin.pdb", EXAMPLE_STRUCTURES["hairpin"].file.read_bytes(), "text/plain").run()
+    assert "Chain A" in texts(at)
     button(at, "Learn from these molecules").click().run()
     assert not at.exception
     assert at.query_params["assay"] == "simulated-assay"
@@ -65,6 +71,7 @@ def test_from_the_example_to_a_ranked_library(biotl_home):
     button(at, "Rank the library").click().run()
     assert not at.exception
     assert "Of 1,500 molecules" in texts(at)
+    assert "The target's structure" in texts(at)
     hits = at.dataframe[-1].value
     assert len(hits) == 200 and hits["prediction"].is_monotonic_decreasing
     next(one for one in at.button if one.key == "hit-3").click().run()
@@ -73,6 +80,22 @@ def test_from_the_example_to_a_ranked_library(biotl_home):
     at.pills[0].set_value(["fresh", "diverse", "no_pains", "lipinski"]).run()
     shown = at.dataframe[-1].value
     assert not at.exception and 0 < len(shown) < 200 and (shown["pains"] == "").all()
+
+
+def test_known_actives_come_with_a_caution(biotl_home, tmp_path):
+    lines = [line.split() for line in EXAMPLE_LIBRARY.read_text().splitlines()[:150]]
+    rows = [f"{smiles},{name},{int(smiles.startswith('Nc1ncc'))}" for smiles, name in lines]
+    path = tmp_path / "labelled.csv"
+    path.write_text("\n".join(["smiles,name,active", *rows]))
+    at = open_page(table="example/assay")
+    button(at, "Learn from these molecules").click().run()
+    next(box for box in at.text_input if box.label.startswith("Or the path")).set_value(str(path)).run()
+    button(at, "Rank the library").click().run()
+    assert not at.exception
+    said = texts(at) + " ".join(one.value for one in at.caption)
+    assert "known actives of the library" in said and "Decoys" in said
+    table = next(one.value for one in at.dataframe if "BEDROC" in one.value)
+    assert len(table) == 3 and table["AUROC"].notna().all()
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,10 @@ def test_a_finished_run_holds_every_method_and_what_to_rely_on(learned):
     assert result["models"][result["chosen"]]["test"]["mse"] < result["models"]["mean"]["test"]["mse"]
     assert result["controls"]["as they are"] > result["controls"]["another molecule"]
     assert result["reload_difference"] < 1e-3
-    assert len(pd.read_csv(learned / "predictions.csv")) == result["counts"]["test"]
+    predictions = pd.read_csv(learned / "predictions.csv")
+    assert len(predictions) == result["counts"]["test"]
+    assert predictions["target_similarity"].min() > 0.99  # a warm split knows every target protein
+    assert predictions["molecule_similarity"].between(0, 1.001).all()
     assert json.loads((learned / "audit.json").read_text())[0]["name"] == "shared"
 
 

@@ -26,8 +26,10 @@ from biotl_core.runs.training_run import train_run
 from biotl_core.runs.tuned_screen import load_training
 from biotl_core.screening.assays import load_assay
 from biotl_core.screening.examples import EXAMPLE_ASSAY, EXAMPLE_LIBRARY
+from biotl_core.screening.fingerprints import fingerprints
 from biotl_core.screening.intake import guess_assay_reading
 from biotl_core.screening.models import MODELS
+from biotl_core.screening.scores import auroc
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +115,10 @@ def test_known_actives_in_the_library_are_judged(learned, biotl_home, tmp_path):
     screen_run(folder, Control())
     early = read_result(folder)["early"]
     assert early["auroc"] > 0.7 and read_result(folder)["n_actives"] == is_active.count("1")
+    without = read_result(folder)["early_without_model"]
+    assert without["likeness"]["auroc"] > 0.5 and set(without) == {"likeness", "size"}
+    sizes = fingerprints([smiles for smiles, _ in lines]).counts.astype(float)
+    assert without["size"]["auroc"] == pytest.approx(auroc(np.array(list(map(float, is_active))), sizes))
 
 
 @pytest.mark.parametrize("content", ["x,y\n1,2\n", "smiles\nnot one\nneither\n", "\n\n"])

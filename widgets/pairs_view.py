@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from biotl_core.errors import UserError
 from biotl_core.plots import plot_predicted_against_true
+from biotl_core.plots.new_sequences import plot_error_by_identity
 from biotl_core.plots.screening import plot_models
 from biotl_core.runs.folder import read_config, read_history, read_result
 from biotl_core.runs.screening_requests import start_repurposing
@@ -18,6 +20,7 @@ from biotl_core.wording import plain, plain_sentence, say_number
 from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards
 from widgets.assay_view import draw_audit
 from widgets.frame import draw_error
+from widgets.kept import kept
 from widgets.kept_results import draw_head
 from widgets.repeats_view import draw_repeats, draw_repeats_table
 from widgets.target_choice import choose_target
@@ -84,14 +87,12 @@ def _draw_cards(result: dict[str, Any]) -> None:
 def _draw_how_good(folder: Path, result: dict[str, Any]) -> None:
     table = pd.read_csv(folder / "predictions.csv")
     names = [f"{s} and {t}" for s, t in zip(table["smiles"].str[:40], table["target"], strict=True)]
-    figure = plot_predicted_against_true(
-        table["value"].to_numpy(),
-        table[result["chosen"]].to_numpy(),
-        names,
-        result["value_name"],
-        things="pairs",
-    )
-    st.plotly_chart(figure, key="pairs-against-true")
+    true, predicted = table["value"].to_numpy(), table[result["chosen"]].to_numpy()
+    left, right = st.columns(2, gap="medium")
+    figure = plot_predicted_against_true(true, predicted, names, result["value_name"], things="pairs")
+    left.plotly_chart(figure, key="pairs-against-true")
+    with right:
+        _draw_errors(table, np.abs(true - predicted), names)
     download_table(table, f"{folder.name}-test-part.csv", "Predictions of the test part (CSV)")
     if history := read_history(folder):
         best = min(history, key=lambda one: one["validation_loss"])
@@ -99,6 +100,29 @@ def _draw_how_good(folder: Path, result: dict[str, Any]) -> None:
             f"The towers were best on the validation part after {best['epoch']:,} of {best['epochs']:,} steps and were "
             "then learned again with it."
         )
+
+
+_SIDES = {
+    "molecule_similarity": (
+        "the molecule",
+        "Similarity of the molecule to the nearest in training (Tanimoto)",
+    ),
+    "target_similarity": (
+        "the target protein",
+        "Similarity of the target to the nearest in training (shared words)",
+    ),
+}
+
+
+def _draw_errors(table: pd.DataFrame, misses: np.ndarray, names: list[str]) -> None:
+    """How the miss grows with the distance of either side from training."""
+    side = st.segmented_control(
+        "Error by the distance of", list(_SIDES), format_func=lambda name: _SIDES[name][0], required=True,
+        **kept("pairs", "error-side", "molecule_similarity"),
+    )  # fmt: skip
+    figure = plot_error_by_identity(table[side].to_numpy(), misses, names, "Distance from the measured")
+    figure.update_xaxes(title_text=_SIDES[side][1])
+    st.plotly_chart(figure, key="pairs-by-similarity")
 
 
 def _draw_methods(result: dict[str, Any]) -> None:

@@ -25,9 +25,11 @@ from biotl_core.runs.pair_learning import LearnedPairs, learn_pairs
 from biotl_core.runs.screening_requests import TABLE
 from biotl_core.screening.assays import PAIR_TITLES, say_pair_answer
 from biotl_core.screening.audit import audit_pairs
+from biotl_core.screening.fingerprints import fingerprints, nearest
 from biotl_core.screening.intake import AssayReading
 from biotl_core.screening.pair_splits import split_pairs
 from biotl_core.screening.pairs import PairInputs, PairReading, Pairs, read_pairs
+from biotl_core.screening.proteins import similarity
 from biotl_core.screening.repeats import control_of_seed, join_repeats
 
 
@@ -62,7 +64,7 @@ def pair_run(folder: Path, control: Control) -> str:
         "repeats": repeats,
         "seconds": round(time.monotonic() - began, 2),
     }
-    _write_predictions(pairs, learned, folder)
+    _write_predictions(pairs, parts.parts, learned, folder)
     result["reload_difference"] = _check_reload(pairs, learned, folder)
     write_json_atomically(folder / "result.json", result)
     return say_pair_answer(result)
@@ -93,16 +95,33 @@ def _save_pairs(pairs: Pairs, parts: np.ndarray, folder: Path) -> None:
     proteins.to_parquet(folder / "proteins.parquet", index=False)
 
 
-def _write_predictions(pairs: Pairs, learned: LearnedPairs, folder: Path) -> None:
-    rows = pairs.table.iloc[learned.test]
+def _write_predictions(pairs: Pairs, parts: np.ndarray, learned: LearnedPairs, folder: Path) -> None:
+    """The test part: truth, every method, and how like training each side is."""
+    rows, train = pairs.table.iloc[learned.test], pairs.table[parts == "train"]
+    likeness = _likeness_to_training(pairs, rows, train)
     table = pd.DataFrame(
         {
             "smiles": [pairs.molecules[i] for i in rows["molecule"]],
             "target": [pairs.protein_names[i] or f"target {i + 1}" for i in rows["protein"]],
             "value": rows["value"].to_numpy(),
+            **likeness,
         }
     )
     table.join(pd.DataFrame(learned.predicted)).to_csv(folder / "predictions.csv", index=False)
+
+
+def _likeness_to_training(pairs: Pairs, rows: pd.DataFrame, train: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Of each test pair, how like its molecule and its target protein are to the nearest of the training part."""
+    first, own = np.unique(train["molecule"]), np.unique(rows["molecule"])
+    bits = fingerprints(pairs.molecules).matrix()
+    of_molecule = dict(zip(own, nearest(bits[own], bits[first]).similarity, strict=True))
+    second, own = np.unique(train["protein"]), np.unique(rows["protein"])
+    table = similarity([pairs.proteins[i] for i in own], [pairs.proteins[i] for i in second])
+    of_protein = dict(zip(own, table.max(axis=1), strict=True))
+    return {
+        "molecule_similarity": rows["molecule"].map(of_molecule).to_numpy(np.float32),
+        "target_similarity": rows["protein"].map(of_protein).to_numpy(np.float32),
+    }
 
 
 def _check_reload(pairs: Pairs, learned: LearnedPairs, folder: Path) -> float:

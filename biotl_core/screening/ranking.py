@@ -25,6 +25,8 @@ BLOCK = 16_384
 """Molecules scored at once."""
 ALIKE = 0.6
 """Two molecules at or above this Tanimoto similarity are of one kind for the diverse pick."""
+N_BEST = 50
+"""So many of the best measured molecules are what a ranking by likeness alone looks for."""
 _SPARE = 4
 """So many times the wanted molecules are looked at, since some are written twice or stand in the training set."""
 
@@ -239,6 +241,21 @@ def diverse(bits: sparse.csr_array, alike: float = ALIKE) -> np.ndarray:
             picked.append(i)
             is_picked[i] = True
     return is_picked
+
+
+def rank_without_model(store: LibraryStore, training: Training, control: Control) -> dict[str, np.ndarray]:
+    """What a ranking must beat, `(n,)` each: likeness to the best measured molecules, and the size of a molecule alone.
+
+    The second knows nothing of the target: what it reaches is the bias of the labels. Size is the number of set
+    fingerprint bits.
+    """
+    best = training.bits[np.argsort(-training.values, kind="stable")[:N_BEST]]
+    likeness, size, n = [], [], store.n_molecules
+    for i, block in enumerate(store.blocks(BLOCK)):
+        control.step("Rankings without a model", min(i * BLOCK, n), n)
+        likeness.append(tanimoto(block.matrix(), best).max(axis=1))
+        size.append(np.asarray(block.counts).astype(np.float32))
+    return {"likeness": np.concatenate(likeness), "size": np.concatenate(size)}
 
 
 def early_recognition(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
