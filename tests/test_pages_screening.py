@@ -82,6 +82,20 @@ def test_from_the_example_to_a_ranked_library(biotl_home):
     assert not at.exception and 0 < len(shown) < 200 and (shown["pains"] == "").all()
 
 
+def test_data_and_train_lead_to_learning_pairs(biotl_home):
+    table = pair_table(200)
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    at.switch_page("pages/data.py").run()
+    at.file_uploader[0].upload("pairs.csv", table.to_csv(index=False).encode(), "text/csv").run()
+    assert not at.exception and "Learned as pairs" in texts(at)
+    table_id = at.query_params["table"]
+    next(box for box in at.selectbox if box.label == "Column of the sequences").select("smiles").run()
+    button(at, "Continue to training").click().run()
+    assert not at.exception and "Learned as pairs" in texts(at)
+    at = open_page(table=table_id)
+    assert "target proteins in *sequence*" in texts(at)
+
+
 def test_known_actives_come_with_a_caution(biotl_home, tmp_path):
     lines = [line.split() for line in EXAMPLE_LIBRARY.read_text().splitlines()[:150]]
     rows = [f"{smiles},{name},{int(smiles.startswith('Nc1ncc'))}" for smiles, name in lines]

@@ -39,7 +39,14 @@ from biotl_core.screening.pair_baselines import (
     predict_mean,
 )
 from biotl_core.screening.pair_splits import PAIR_SPLITS, split_pairs
-from biotl_core.screening.pairs import PairInputs, Pairs, guess_pair_reading, guess_partner_column, read_pairs
+from biotl_core.screening.pairs import (
+    PairInputs,
+    Pairs,
+    find_pair_columns,
+    guess_pair_reading,
+    guess_partner_column,
+    read_pairs,
+)
 from biotl_core.screening.proteins import ProteinDescription, pair_composition, similarity
 from tests.test_choosing import SMILES as MANY
 
@@ -82,6 +89,9 @@ def test_the_columns_are_found(table):
     )
     assert reading.partner_name_column == "target_name"
     assert guess_partner_column(RawTable(table.drop(columns="sequence"), "x", "CSV")) is None
+    assert find_pair_columns(raw) == ("smiles", "sequence")
+    for lacking in ({"smiles": "name"}, {"sequence": PROTEINS[0]}):  # no molecules; one target alone
+        assert find_pair_columns(RawTable(table.assign(**lacking), "x", "CSV")) is None
     with pytest.raises(UserError, match="no column 'nope'"):
         guess_pair_reading(raw, "nope")
 

@@ -205,3 +205,20 @@ def guess_partner_column(raw: RawTable) -> str | None:
         if likely and len(cells) and letters.mean() > 0.8:
             return name
     return None
+
+
+class PairColumns(NamedTuple):
+    """The two columns that make a table one of pairs."""
+
+    molecules: str
+    proteins: str
+
+
+def find_pair_columns(raw: RawTable) -> PairColumns | None:
+    """Molecules beside protein sequences that vary; None for any other table."""
+    partner = guess_partner_column(raw)
+    if partner is None or raw.table[partner].nunique() < 2:
+        return None
+    others = RawTable(raw.table.drop(columns=[partner]), raw.source, raw.file_format)
+    molecules = _find_molecules(others)
+    return None if molecules is None else PairColumns(molecules, partner)
