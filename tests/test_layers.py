@@ -33,7 +33,7 @@ TORCH_MODULES = re.compile(
     r"backbones/(encoder|embeddings|conversion|likelihood|matmul|flat_pass)"
     r"|genomes/(homology_head|transfer)"
     r"|structures/(distance_head|distogram|esmfold)"
-    r"|learning/(model|training|rivals|adaptation|prediction|losses|examples|certainty|two_towers|blank_backbone)"
+    r"|learning/(model|training|rivals|adaptation|prediction|losses|examples|certainty|two_towers|tower_adapters|blank_backbone)"
     r"|runs/(training_run|pair_features|tuning|reload_check|prediction_run|probe_run|study_run|scan_run|plan_run|assay_run|pair_run|screen_run|adapt_run)"
 )
 """Where torch and its kin may be imported; no page imports one of these, directly or through others."""

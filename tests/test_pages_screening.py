@@ -96,6 +96,18 @@ def test_data_and_train_lead_to_learning_pairs(biotl_home):
     assert "target proteins in *sequence*" in texts(at)
 
 
+def test_adjusting_pretrained_models_comes_with_a_caution(biotl_home):
+    at = open_page()
+    at.file_uploader[0].upload("pairs.csv", pair_table(400).to_csv(index=False).encode(), "text/csv").run()
+    choice = {box.label: box for box in at.selectbox}
+    assert "Adjust a small part of them too" not in choice
+    choice["A pretrained protein model for the towers"].select("biotl-protein").run()
+    next(box for box in at.selectbox if box.label == "Adjust a small part of them too").select("lora").run()
+    assert not at.exception and any("next to nothing" in one.value for one in at.caption)
+    next(one for one in at.radio if one.label == "What will you ask next?").set_value("cold_target").run()
+    assert any("next to nothing" in one.value for one in at.warning)
+
+
 def test_known_actives_come_with_a_caution(biotl_home, tmp_path):
     lines = [line.split() for line in EXAMPLE_LIBRARY.read_text().splitlines()[:150]]
     rows = [f"{smiles},{name},{int(smiles.startswith('Nc1ncc'))}" for smiles, name in lines]

@@ -10,6 +10,7 @@ from biotl_core.cli import main
 from biotl_core.data.raw_table import RawTable
 from biotl_core.data.reading import read_file
 from biotl_core.errors import UserError
+from biotl_core.learning.tower_adapters import AdapterSettings
 from biotl_core.learning.two_towers import (
     Measured,
     Side,
@@ -336,6 +337,32 @@ def test_towers_on_pretrained_backbones(table, biotl_home, monkeypatch, is_alone
     scorer = load_pairs(run, PROTEINS[3]).scorer()
     one_by_one = [float(scorer.predict([s]).mean[0]) for s in hits["smiles"]]
     np.testing.assert_allclose(one_by_one, hits["prediction"], rtol=1e-3)
+
+
+def test_adjusted_backbones_are_kept_and_come_back(table, biotl_home, monkeypatch):
+    monkeypatch.setenv("BIOTL_THREADS", "1")
+    quick = AdapterSettings(steps=4, check_every=2, molecules_at_once=8, proteins_at_once=3)
+    monkeypatch.setattr("biotl_core.runs.pair_adjusting.AdapterSettings", lambda seed: quick)
+    monkeypatch.setattr(
+        "biotl_core.learning.tower_adapters.AdaptedTowers.error", lambda self, pairs: next(errors)
+    )
+    errors = iter([3.0, 2.0, 1.0])  # every look is better than the one before: the adjustment is kept
+    raw = RawTable(table, "pairs.csv", "CSV")
+    reading = guess_pair_reading(raw, "sequence")
+    inputs = PairInputs("biotl-molecule", "biotl-protein", False, "lokr", "protein")
+    request = {
+        "source": "pairs.csv", "reading": reading.assay._asdict(), "columns": list(reading[1:]), "split": "warm",
+        "seed": 0, "towers": {"steps": 50, "hidden": 32, "width": 16}, "inputs": inputs._asdict(),
+    }  # fmt: skip
+    run = create_run(request, kind="pairs")
+    table.to_csv(run / TABLE, index=False)
+    write_status(run, RunStatus("finished", pair_run(run, Control())))
+    result = read_result(run)
+    assert result["adjustment"]["steps"] == 4 and result["reload_difference"] < 1e-3
+    assert result["models"]["towers"]["test"]["mse"] != result["models"]["unadjusted"]["test"]["mse"]
+    assert (run / "model" / "protein-adapter" / "adapter_model.safetensors").exists()
+    assert not (run / "model" / "molecule-adapter").exists()
+    assert PairReader.load(run / "model").protein_vectors.encoder is not None
 
 
 def test_one_molecule_is_ranked_against_all_targets(learned, biotl_home, monkeypatch):

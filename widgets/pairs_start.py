@@ -9,12 +9,20 @@ from biotl_core.data.raw_table import RawTable
 from biotl_core.errors import UserError
 from biotl_core.runs.screening_requests import start_pairs
 from biotl_core.screening.pair_splits import PAIR_SPLITS
-from biotl_core.screening.pairs import PairInputs, PairReading, guess_pair_reading
+from biotl_core.screening.pairs import (
+    ADAPTED,
+    ADAPTERS,
+    COLD_TARGET_CAUTION,
+    PairInputs,
+    PairReading,
+    guess_pair_reading,
+)
 from biotl_core.wording import plain
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
 from widgets.screening_choices import draw_n_seeds, draw_time_column
 
+_SIDES = {"both": "Both", "molecule": "The molecule model", "protein": "The protein model"}
 _ALONE = "Only these models, without fingerprints and composition"
 
 
@@ -33,7 +41,7 @@ def draw_pairs_start(store: str, path: Path, source: str, raw: RawTable, partner
     st.subheader("What will you ask next?", anchor=False)
     split = _draw_split(store, reading)
     with st.expander("More settings"):
-        inputs = _draw_inputs(store)
+        inputs = _draw_inputs(store, split)
         n_seeds = draw_n_seeds(store)
     if st.button("Learn molecules and targets together", type="primary", icon=":material/play_arrow:"):
         try:
@@ -58,7 +66,7 @@ def _draw_split(store: str, reading: PairReading) -> str:
     )  # fmt: skip
 
 
-def _draw_inputs(store: str) -> PairInputs:
+def _draw_inputs(store: str, split: str) -> PairInputs:
     """Pretrained models that the two towers read."""
     first, second = st.columns(2)
     chosen = []
@@ -78,4 +86,30 @@ def _draw_inputs(store: str) -> PairInputs:
     is_alone = any(chosen) and st.checkbox(
         _ALONE, help="To see what the pretrained models bring by themselves.", **kept(store, "alone", False)
     )
-    return PairInputs(*chosen, bool(is_alone))
+    inputs = PairInputs(*chosen, bool(is_alone))
+    return _draw_adapter(store, split, inputs) if any(chosen) else inputs
+
+
+def _draw_adapter(store: str, split: str, inputs: PairInputs) -> PairInputs:
+    """For experts: whether the pretrained models are adjusted too, and what that does not do."""
+    left, right = st.columns(2)
+    adapter = left.selectbox(
+        "Adjust a small part of them too", list(ADAPTERS), placeholder="No: leave them as they are",
+        format_func=lambda name: ADAPTERS[name][0],
+        help="For experts (parameter-efficient tuning with peft). The towers learn first, then go on together with the "
+        "small parts. "
+        + " ".join(f"**{title}**: {text}" for title, text in ADAPTERS.values())
+        + " Kept only where the validation part gains; takes minutes to hours on a processor.",
+        **kept(store, "adapter", None),
+    )  # fmt: skip
+    if adapter is None:
+        return inputs
+    sides = [side for side in ADAPTED if side == "both" or getattr(inputs, f"{side}_backbone")]
+    adapted = "both"
+    if len(sides) > 2:
+        adapted = right.selectbox(
+            "Of which", sides, format_func=_SIDES.get, index=0, **kept(store, "adapted", "both", sides)
+        )
+    draw = st.warning if split in ("cold_target", "cold_both") else st.caption
+    draw(COLD_TARGET_CAUTION)
+    return inputs._replace(adapter=adapter, adapted=adapted or "both")

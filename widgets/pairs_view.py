@@ -15,6 +15,7 @@ from biotl_core.runs.folder import read_config, read_history, read_result
 from biotl_core.runs.screening_requests import start_repurposing
 from biotl_core.runs.target_proteins import TargetProtein
 from biotl_core.screening.assays import say_pair_answer
+from biotl_core.screening.pairs import ADAPTERS
 from biotl_core.screening.scores import SCORES
 from biotl_core.wording import plain, plain_sentence, say_number
 from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards
@@ -58,7 +59,17 @@ def _say_inputs(result: dict[str, Any]) -> str:
     inputs = result.get("inputs") or {}
     names = [name for name in (inputs.get("molecule_backbone"), inputs.get("protein_backbone")) if name]
     beside = "alone" if inputs.get("is_alone") else "beside the simple features"
-    return f"The towers read {' and '.join(map(plain, names))}, frozen, {beside}." if names else ""
+    if not names:
+        return ""
+    said = f"The towers read {' and '.join(map(plain, names))}, frozen, {beside}."
+    tried = result.get("adjustment")
+    if not tried:
+        return said
+    title, before = ADAPTERS[tried["kind"]][0], say_number(tried["validation_before"])
+    if not tried["steps"]:
+        return f"{said} {title} was tried and did not help on the validation part (MSE {before}); it was left out."
+    after = say_number(tried["validation_after"])
+    return f"{said} {title} went on from there: MSE {before} before, {after} after on the validation part."
 
 
 def _draw_cards(result: dict[str, Any]) -> None:
@@ -94,7 +105,7 @@ def _draw_how_good(folder: Path, result: dict[str, Any]) -> None:
     with right:
         _draw_errors(table, np.abs(true - predicted), names)
     download_table(table, f"{folder.name}-test-part.csv", "Predictions of the test part (CSV)")
-    if history := read_history(folder):
+    if history := [one for one in read_history(folder) if one.get("stage") != "adjusting"]:
         best = min(history, key=lambda one: one["validation_loss"])
         st.caption(
             f"The towers were best on the validation part after {best['epoch']:,} of {best['epochs']:,} steps and were "

@@ -247,8 +247,8 @@ class _Batch:
     ) -> None:
         rows, row = np.unique(train.molecule, return_inverse=True)
         columns, column = np.unique(train.protein, return_inverse=True)
-        self.molecules = inputs_of(_taken(molecules, rows), n_features[0])
-        self.proteins = inputs_of(_taken(proteins, columns), n_features[1])
+        self.molecules = inputs_of(take_side(molecules, rows), n_features[0])
+        self.proteins = inputs_of(take_side(proteins, columns), n_features[1])
         self.own = torch.from_numpy(rows), torch.from_numpy(columns)
         self.place = torch.from_numpy(row * len(columns) + column)
         self.value = torch.from_numpy(((train.value - centre) / spread).astype(np.float32))
@@ -260,12 +260,16 @@ class _Batch:
         molecules = model.encode("molecule", self.molecules, self.own[0])
         proteins = model.encode("protein", self.proteins, self.own[1])
         miss = model.product(molecules, proteins).ravel()[self.place] - self.value
-        if self.has_limits:
-            miss = torch.where(self.limit != 0, torch.relu(-self.limit * miss), miss)
-        return (miss**2).mean()
+        return one_sided_loss(miss, self.limit) if self.has_limits else (miss**2).mean()
 
 
-def _taken(side: Side, rows: np.ndarray) -> Side:
+def one_sided_loss(miss: torch.Tensor, limit: torch.Tensor) -> torch.Tensor:
+    """Mean squared miss; of a limit (-1: the truth lies below, 1 above, 0: exact) only what is on the wrong side."""
+    return (torch.where(limit != 0, torch.relu(-limit * miss), miss) ** 2).mean()
+
+
+def take_side(side: Side, rows: np.ndarray) -> Side:
+    """What the tower reads of some."""
     starts = np.r_[0, np.cumsum(side.counts)]
     lists = [side.indices[starts[row] : starts[row + 1]] for row in rows]
     indices = np.concatenate([np.zeros(0, np.int64), *lists])

@@ -1,7 +1,7 @@
 """A frozen backbone as a function from sequences to one vector each, computed once a sequence and kept on disk."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,12 +19,17 @@ def open_backbone(name: str, modality: Modality = "molecule") -> Embed:
     Raises:
         UserError: there is no such backbone of this modality, or it is not on this computer.
     """
-    from biotl_core.backbones.embeddings import embed, open_store
+    from biotl_core.backbones.embeddings import open_store
     from biotl_core.backbones.encoder import load_encoder
 
     folder = locate_backbone(find_backbone(name, modality))
     encoder = load_encoder(folder, modality)
-    store = open_store(folder, encoder, "sequence")
+    return embed_with(encoder, open_store(folder, encoder, "sequence"))
+
+
+def embed_with(encoder: Any, store: Any) -> Embed:
+    """An encoder and where its vectors are kept, as a function from sequences to their mean vectors."""
+    from biotl_core.backbones.embeddings import embed
 
     def vectors(sequences: Sequence[str], control: Control | None = None) -> np.ndarray:
         arrays = embed(encoder, list(sequences), "sequence", store, control)
@@ -35,7 +40,7 @@ def open_backbone(name: str, modality: Modality = "molecule") -> Embed:
     return vectors
 
 
-class FrozenVectors(NamedTuple):
+class BackboneVectors(NamedTuple):
     """A backbone's vectors, brought to one scale by those of the training part."""
 
     backbone: str
@@ -44,11 +49,13 @@ class FrozenVectors(NamedTuple):
     """float32 `(width,)`."""
     scale: np.ndarray
     embed: Embed
+    encoder: Any = None
+    """The backbone with what was adjusted in it; None where it is as it was."""
 
     @classmethod
     def learn(
         cls, backbone: str, modality: Modality, sequences: Sequence[str], control: Control | None = None
-    ) -> "FrozenVectors":
+    ) -> "BackboneVectors":
         """From the distinct sequences of the training part."""
         embed = open_backbone(backbone, modality)
         vectors = embed(sequences, control)
@@ -56,5 +63,8 @@ class FrozenVectors(NamedTuple):
 
     def describe(self, sequences: Sequence[str], length: float) -> np.ndarray:
         """float32 `(n, width)`, in the mean about so long."""
-        shape = length / np.sqrt(len(self.mean))
-        return ((self.embed(sequences) - self.mean) / self.scale * shape).astype(np.float32)
+        return ((self.embed(sequences) - self.mean) / self.divisor(length)).astype(np.float32)
+
+    def divisor(self, length: float) -> np.ndarray:
+        """What the centred vectors are divided by, float32 `(width,)`."""
+        return (self.scale * np.sqrt(len(self.mean)) / length).astype(np.float32)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from biotl_core.learning.tower_adapters import AdapterSettings
 from biotl_core.learning.two_towers import (
     Measured,
     Seen,
@@ -18,6 +19,7 @@ from biotl_core.learning.two_towers import (
     train_towers,
 )
 from biotl_core.progress import Control
+from biotl_core.runs.pair_adjusting import adjust, describe_adjustment
 from biotl_core.runs.pair_features import PairReader
 from biotl_core.screening.fingerprints import Bits, fingerprints, tanimoto
 from biotl_core.screening.pair_baselines import (
@@ -78,11 +80,19 @@ def learn_pairs(
     measured = {part: _measured(table, where) for part, where in rows.items()}
     validation, test = _exact(measured["validation"]), _exact(measured["test"])
     bits, known = fingerprints(pairs.molecules), _measured(table, np.r_[rows["train"], rows["validation"]])
-    reader = _learn_reader(pairs, measured["train"], inputs or PairInputs(), control)
+    inputs = inputs or PairInputs()
+    reader = _learn_reader(pairs, measured["train"], inputs, control)
     sides = reader.molecules(bits, pairs.molecules), reader.proteins(pairs.proteins)
     n_bits = (reader.n_bits, 0)
     model, n_steps = _best_towers(*sides, n_bits, measured, settings, own_vectors, control, tell)
     validated = {"towers": _of_pairs(predict_pairs(model, *sides, seen_in(measured["train"])), validation)}
+    tried = None
+    if inputs.adapter is not None:
+        parts_of = measured["train"], measured["validation"]
+        tried = adjust(model, reader, sides, pairs, bits, *parts_of, inputs, control, _teller(tell))
+        after = predict_pairs(tried.model, *tried.sides, seen_in(measured["train"]))
+        before = float(((validated["towers"] - validation.value) ** 2).mean())
+        validated["towers"] = _of_pairs(after, validation)
     neighbours = _learn_neighbours(pairs, bits, _exact(measured["train"]), validation, control)
     if neighbours is not None:
         validated["neighbours"] = neighbours.predict(validation)
@@ -91,6 +101,11 @@ def learn_pairs(
     model = train_towers(*sides, n_bits, known, known, model.settings, control, stop_after=n_steps)
     everything = predict_pairs(model, *sides, seen_in(known))
     predicted = {"towers": _of_pairs(everything, test)}
+    if tried is not None and tried.n_steps:
+        again = adjust(model, reader, sides, pairs, bits, known, known, inputs, control, None, tried.n_steps)
+        model, reader, sides = again.model, again.reader, again.sides
+        everything = predict_pairs(model, *sides, seen_in(known))
+        predicted = {"towers": _of_pairs(everything, test), "unadjusted": predicted["towers"]}
     if neighbours is not None:
         predicted["neighbours"] = neighbours._replace(train=_exact(known)).predict(test)
         predicted["both"] = (predicted["towers"] + predicted["neighbours"]) / 2
@@ -102,9 +117,25 @@ def learn_pairs(
         "powers": neighbours.powers if neighbours is not None else None,
         "counts": {part: len(where) for part, where in rows.items()},
         "controls": _controls(test, everything, settings.seed),
+        "adjustment": None if tried is None else describe_adjustment(inputs, before, tried),
     }
     where = rows["test"][measured["test"].side == 0]
     return LearnedPairs(model, reader, *sides, seen_in(known), where, predicted, result)
+
+
+def _teller(tell: Any) -> Any:
+    """What `adjust` calls after a look, as a line of the run's history."""
+    if tell is None:
+        return None
+    steps = AdapterSettings().steps
+
+    def look(step: int, loss: float, error: float) -> None:
+        tell(
+            epoch=step, epochs=steps, train_loss=loss, validation_loss=error, metrics={"rmse": float(np.sqrt(error))},
+            elapsed_seconds=0.0, learning_rate=AdapterSettings().learning_rate, stage="adjusting",
+        )  # fmt: skip
+
+    return look
 
 
 def _learn_reader(pairs: Pairs, train: Measured, inputs: PairInputs, control: Control) -> PairReader:

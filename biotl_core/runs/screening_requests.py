@@ -112,6 +112,7 @@ def start_pairs(
     """
     check_n_seeds(n_seeds)
     inputs = inputs or PairInputs()
+    inputs.check()
     for name, modality in ((inputs.molecule_backbone, "molecule"), (inputs.protein_backbone, "protein")):
         if name is not None:
             locate_backbone(find_backbone(name, modality))

@@ -117,13 +117,14 @@ def say_assay_answer(result: dict[str, Any]) -> str:
 
 PAIR_TITLES = {
     "towers": "Two towers",
+    "unadjusted": "Two towers, pretrained models as they were",
     "neighbours": "Similar pairs (no training)",
     "both": "Two towers and similar pairs, mean",
     "mean": "Always the mean",
     "biases": "What the molecule and the target usually add",
     "boosting": "Boosted trees",
 }
-"""Every method; the first three may be chosen, the others are for comparison."""
+"""Every method; towers, similar pairs and their mean may be chosen, the others are for comparison."""
 
 
 def say_pair_answer(result: dict[str, Any]) -> str:

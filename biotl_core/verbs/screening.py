@@ -26,7 +26,7 @@ from biotl_core.screening.assays import say_assay_answer, say_pair_answer
 from biotl_core.screening.choosing import SPLIT_TITLES
 from biotl_core.screening.drawing import as_sdf
 from biotl_core.screening.intake import guess_assay_reading
-from biotl_core.screening.pairs import PairInputs, guess_pair_reading
+from biotl_core.screening.pairs import ADAPTED, ADAPTERS, PairInputs, guess_pair_reading
 from biotl_core.screening.ranking import AIMS
 from biotl_core.screening.scores import SCORES
 from biotl_core.screening.units import UNITS
@@ -96,6 +96,12 @@ def add_pair_options(verb: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out fingerprints and composition where there is a pretrained model",
     )
+    pairs.add_argument(
+        "--adapter",
+        choices=tuple(ADAPTERS),
+        help="adjust the pretrained models too (little use for new targets)",
+    )
+    pairs.add_argument("--adapted", choices=ADAPTED, default="both", help="which of them is adjusted")
     _add_repeats(pairs)
 
 
@@ -166,7 +172,8 @@ def do_pairs(options: argparse.Namespace) -> int:
         f"Molecules in {reading.assay.smiles_column}, target proteins in {reading.partner_column}, values in "
         f"{reading.assay.value_column} ({reading.assay.unit}); split {split}.",
     )
-    inputs = PairInputs(options.backbone, options.partner_backbone, options.only_backbones)
+    backbones = options.backbone, options.partner_backbone
+    inputs = PairInputs(*backbones, options.only_backbones, options.adapter, options.adapted)
     folder = start_pairs(
         path, path.name, reading, split=split, seed=getattr(options, "seed", 0), n_seeds=options.seeds, inputs=inputs,
         folder=Path(options.run) if options.run else None,
