@@ -129,12 +129,12 @@ def bench_screen(data: Path, n: int) -> None:
             for i, smiles in enumerate(table["smiles"].to_pylist()[:n]):
                 file.write(f"{smiles} molecule{i}\n")
         model_folder = Path(folder) / "model"
-        learned.model.save(model_folder)
+        learned.group.save(model_folder)
         proteins = pd.DataFrame({"sequence": pairs.proteins, "name": pairs.protein_names})
         result = learned.result | {"chosen": "towers"}
         target = TargetScreen(
             Path(folder), pairs.proteins[0], result, pairs.table.assign(part=parts), list(pairs.molecules), proteins,
-            learned.model, learned.reader,
+            learned.group, learned.reader,
         )  # fmt: skip
         scorer = target.scorer()
         began, cpu = time.monotonic(), _cpu_seconds()
@@ -169,9 +169,9 @@ def predict_one(learned: object, protein: str, smiles: str) -> float:
     """One molecule and one target protein, as a loop over pairs computes them."""
     from biotl_core.learning.two_towers import encode, product
 
-    first = encode(learned.model, "molecule", learned.reader.molecules(fingerprints([smiles]), [smiles]))
-    second = encode(learned.model, "protein", learned.reader.proteins([protein]))
-    return float(product(learned.model, first, second)[0, 0])
+    first = encode(learned.group, "molecule", learned.reader.molecules(fingerprints([smiles]), [smiles]))
+    second = encode(learned.group, "protein", learned.reader.proteins([protein]))
+    return float(product(learned.group, first, second)[0, 0])
 
 
 def _cpu_seconds() -> float:
@@ -283,7 +283,7 @@ def main() -> None:
     parser.add_argument("--splits", nargs="*", default=["cold_molecule", "cold_target"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--molecules", type=int, default=1_000_000)
     parser.add_argument("--targets", type=int, default=102, help="of DUD-E")
     options = parser.parse_args()

@@ -1,6 +1,7 @@
 """Pairs of molecules and target proteins: read, split, learned, and ranked against one target."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,8 @@ from biotl_core.learning.tower_adapters import AdapterSettings
 from biotl_core.learning.two_towers import (
     Measured,
     Side,
+    TowerGroup,
     TowerSettings,
-    TwoTowers,
     encode,
     predict_pairs,
     product,
@@ -213,14 +214,18 @@ def test_towers_learn_repeat_themselves_and_come_back(tmp_path):
     order = np.random.default_rng(2).permutation(truth.size)
     train, validation = measured(truth, order[:190]), measured(truth, order[190:])
     models = [train_towers(first, second, (40, 30), train, validation, SMALL) for _ in range(2)]
-    predicted = [predict_pairs(model, first, second, seen_in(train)) for model in models]
+    predicted = [predict_pairs(TowerGroup((one,)), first, second, seen_in(train)) for one in models]
     assert (predicted[0] == predicted[1]).all()
     assert np.corrcoef(predicted[0].ravel(), truth.ravel())[0, 1] > 0.95
-    models[0].save(tmp_path)
-    again = TwoTowers.load(tmp_path)
-    assert (predict_pairs(again, first, second) == predict_pairs(models[0], first, second)).all()
+    other = train_towers(first, second, (40, 30), train, validation, replace(SMALL, seed=9))
+    group = TowerGroup((models[0], other))
+    group.save(tmp_path)
+    again = TowerGroup.load(tmp_path)
+    assert (predict_pairs(again, first, second) == predict_pairs(group, first, second)).all()
+    alone = [predict_pairs(TowerGroup((one,)), first, second) for one in group.members]
+    np.testing.assert_allclose(predict_pairs(group, first, second), np.mean(alone, axis=0), rtol=1e-3)
     vectors = encode(again, "molecule", first), encode(again, "protein", second)
-    np.testing.assert_allclose(product(again, *vectors), predicted[0], rtol=1e-5)
+    np.testing.assert_allclose(product(again, *vectors), predict_pairs(group, first, second), rtol=1e-3)
 
 
 def test_own_vectors_are_only_of_what_was_seen():
@@ -231,7 +236,7 @@ def test_own_vectors_are_only_of_what_was_seen():
     settings = TowerSettings(**{**vars(SMALL), "own_vectors": True, "steps": 200})
     model = train_towers(first, second, (40, 30), train, train, settings)
     assert (model.own_molecule[15:] == 0).all() and (model.own_molecule[:15] != 0).any()
-    seen = predict_pairs(model, first, second, seen_in(train))
+    seen = predict_pairs(TowerGroup((model,)), first, second, seen_in(train))
     assert np.corrcoef(seen[:15].ravel(), truth[:15].ravel())[0, 1] > 0.9
 
 
@@ -242,7 +247,7 @@ def test_a_kept_limit_costs_nothing():
     exact, limited = measured(truth, rows[:160]), measured(truth - 4, rows[160:], side=1)
     train = Measured(*(np.concatenate(pair) for pair in zip(exact, limited, strict=True)))
     model = train_towers(first, second, (40, 30), train, exact, SMALL)
-    predicted = predict_pairs(model, first, second)
+    predicted = predict_pairs(TowerGroup((model,)), first, second)
     misses = predicted[limited.molecule, limited.protein] - truth[limited.molecule, limited.protein]
     assert abs(misses.mean()) < 0.5
 

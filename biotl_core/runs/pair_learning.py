@@ -1,6 +1,6 @@
 """Learn molecules and target proteins together, beside simple methods, and choose what to rely on."""
 
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +12,8 @@ from biotl_core.learning.two_towers import (
     Measured,
     Seen,
     Side,
+    TowerGroup,
     TowerSettings,
-    TwoTowers,
     predict_pairs,
     seen_in,
     train_towers,
@@ -37,12 +37,14 @@ from biotl_core.screening.scores import SCORES, per_target, score_interval, scor
 _MOST_NEIGHBOURS = 12_000
 """Molecules up to which all similarities fit the memory."""
 _COVERAGE = 0.9
+_SEED_STEP = 10_007
+"""Between the members of a group, so that the next seed of a run begins elsewhere."""
 
 
 class LearnedPairs(NamedTuple):
     """What a pair run has learned and how it did."""
 
-    model: TwoTowers
+    group: TowerGroup
     reader: PairReader
     molecules: Side
     proteins: Side
@@ -84,13 +86,17 @@ def learn_pairs(
     reader = _learn_reader(pairs, measured["train"], inputs, control)
     sides = reader.molecules(bits, pairs.molecules), reader.proteins(pairs.proteins)
     n_bits = (reader.n_bits, 0)
-    model, n_steps = _best_towers(*sides, n_bits, measured, settings, own_vectors, control, tell)
-    validated = {"towers": _of_pairs(predict_pairs(model, *sides, seen_in(measured["train"])), validation)}
+    if inputs.adapter is not None:
+        settings = replace(settings, members=1)  # one pair of towers goes on with its pretrained models
+    group, n_steps = _best_towers(*sides, n_bits, measured, settings, own_vectors, control, tell)
+    validated = {"towers": _of_pairs(predict_pairs(group, *sides, seen_in(measured["train"])), validation)}
     tried = None
     if inputs.adapter is not None:
         parts_of = measured["train"], measured["validation"]
-        tried = adjust(model, reader, sides, pairs, bits, *parts_of, inputs, control, _teller(tell))
-        after = predict_pairs(tried.model, *tried.sides, seen_in(measured["train"]))
+        tried = adjust(
+            group.members[0], reader, sides, pairs, bits, *parts_of, inputs, control, _teller(tell)
+        )
+        after = predict_pairs(TowerGroup((tried.model,)), *tried.sides, seen_in(measured["train"]))
         before = float(((validated["towers"] - validation.value) ** 2).mean())
         validated["towers"] = _of_pairs(after, validation)
     neighbours = _learn_neighbours(pairs, bits, _exact(measured["train"]), validation, control)
@@ -98,13 +104,14 @@ def learn_pairs(
         validated["neighbours"] = neighbours.predict(validation)
         validated["both"] = (validated["towers"] + validated["neighbours"]) / 2
     # The validation part has chosen; what is kept learns from it as well.
-    model = train_towers(*sides, n_bits, known, known, model.settings, control, stop_after=n_steps)
-    everything = predict_pairs(model, *sides, seen_in(known))
+    group = _train_group(*sides, n_bits, known, known, group.settings, control, n_steps)
+    everything = predict_pairs(group, *sides, seen_in(known))
     predicted = {"towers": _of_pairs(everything, test)}
     if tried is not None and tried.n_steps:
-        again = adjust(model, reader, sides, pairs, bits, known, known, inputs, control, None, tried.n_steps)
-        model, reader, sides = again.model, again.reader, again.sides
-        everything = predict_pairs(model, *sides, seen_in(known))
+        first = group.members[0]
+        again = adjust(first, reader, sides, pairs, bits, known, known, inputs, control, None, tried.n_steps)
+        group, reader, sides = TowerGroup((again.model,)), again.reader, again.sides
+        everything = predict_pairs(group, *sides, seen_in(known))
         predicted = {"towers": _of_pairs(everything, test), "unadjusted": predicted["towers"]}
     if neighbours is not None:
         predicted["neighbours"] = neighbours._replace(train=_exact(known)).predict(test)
@@ -120,7 +127,7 @@ def learn_pairs(
         "adjustment": None if tried is None else describe_adjustment(inputs, before, tried),
     }
     where = rows["test"][measured["test"].side == 0]
-    return LearnedPairs(model, reader, *sides, seen_in(known), where, predicted, result)
+    return LearnedPairs(group, reader, *sides, seen_in(known), where, predicted, result)
 
 
 def _teller(tell: Any) -> Any:
@@ -181,10 +188,11 @@ def _choose(validated: dict[str, np.ndarray], validation: PairData) -> dict[str,
 def _best_towers(
     molecules: Side, proteins: Side, n_bits: tuple[int, int], measured: dict[str, Measured], settings: TowerSettings,
     own: bool | None, control: Control, tell: Any,
-) -> tuple[TwoTowers, int]:  # fmt: skip
+) -> tuple[TowerGroup, int]:  # fmt: skip
     """The best towers, and after how many steps they were best.
 
-    Tried without own vectors, and with them where the validation part has the molecules and targets of training.
+    Tried without own vectors, and with them where the validation part has the molecules and targets of training. The
+    first pair of towers tells both; the other members of the group learn as it did.
     """
     train, validation = measured["train"], measured["validation"]
     is_known = np.isin(validation.molecule, train.molecule).mean() > 0.5
@@ -203,12 +211,29 @@ def _best_towers(
                     metrics={"rmse": float(np.sqrt(error))}, elapsed_seconds=0.0, learning_rate=settings.learning_rate,
                 )  # fmt: skip
 
-        chosen = TowerSettings(**{**asdict(settings), "own_vectors": has_own})
+        chosen = replace(settings, own_vectors=has_own)
         model = train_towers(molecules, proteins, n_bits, train, validation, chosen, control, look)
         if min(errors) < best:
             best, kept = min(errors), model
             n_steps = min((1 + int(np.argmin(errors))) * settings.check_every, settings.steps)
-    return kept, n_steps
+    others = _train_group(
+        molecules, proteins, n_bits, train, validation, kept.settings, control, n_steps, first=1
+    )
+    return TowerGroup((kept, *others.members)), n_steps
+
+
+def _train_group(
+    molecules: Side, proteins: Side, n_bits: tuple[int, int], train: Measured, validation: Measured,
+    settings: TowerSettings, control: Control, n_steps: int, first: int = 0,
+) -> TowerGroup:  # fmt: skip
+    """The members from `first` on, each learned for so many steps from its own beginning."""
+    members = []
+    for number in range(first, settings.members):
+        own = replace(settings, seed=settings.seed + _SEED_STEP * number)
+        members.append(
+            train_towers(molecules, proteins, n_bits, train, validation, own, control, stop_after=n_steps)
+        )
+    return TowerGroup(tuple(members))
 
 
 def _short_descriptions(

@@ -12,10 +12,9 @@ import torch
 from biotl_core.data.reading import read_file
 from biotl_core.errors import UserError
 from biotl_core.learning.two_towers import (
+    TowerGroup,
     TowerSettings,
-    TwoTowers,
-    encode,
-    product,
+    predict_pairs,
 )
 from biotl_core.progress import Control
 from biotl_core.runs.folder import append_history, read_config
@@ -48,7 +47,7 @@ def pair_run(folder: Path, control: Control) -> str:
     write_json_atomically(folder / "audit.json", [_as_json(one) for one in audited])
     parts = split_pairs(pairs, config["split"], int(config["seed"]), control=control)
     learned, repeats = _learn_seeds(pairs, parts.parts, config, folder, control)
-    learned.model.save(folder / "model")
+    learned.group.save(folder / "model")
     learned.reader.save(folder / "model")
     _save_pairs(pairs, parts.parts, folder)
     result = learned.result | {
@@ -59,7 +58,7 @@ def pair_run(folder: Path, control: Control) -> str:
         "sentence": pairs.sentence,
         "titles": PAIR_TITLES,
         "seed": int(config["seed"]),
-        "settings": asdict(learned.model.settings),
+        "settings": asdict(learned.group.settings),
         "inputs": config.get("inputs") or {},
         "repeats": repeats,
         "seconds": round(time.monotonic() - began, 2),
@@ -126,13 +125,11 @@ def _likeness_to_training(pairs: Pairs, rows: pd.DataFrame, train: pd.DataFrame)
 
 def _check_reload(pairs: Pairs, learned: LearnedPairs, folder: Path) -> float:
     """A run is finished only when what it saved predicts as what it learned."""
-    model, reader = TwoTowers.load(folder / "model"), PairReader.load(folder / "model")
+    group, reader = TowerGroup.load(folder / "model"), PairReader.load(folder / "model")
     proteins = reader.proteins(pairs.proteins)
     before = learned.predicted["towers"]
     rows = pairs.table.iloc[learned.test]
-    first = encode(model, "molecule", learned.molecules, learned.seen.molecules)
-    second = encode(model, "protein", proteins, learned.seen.proteins)
-    after = product(model, first, second)[rows["molecule"], rows["protein"]]
+    after = predict_pairs(group, learned.molecules, proteins, learned.seen)[rows["molecule"], rows["protein"]]
     difference = float(np.abs(after - before).max() / max(before.std(), 1e-9))
     if difference > 1e-3:
         raise UserError(

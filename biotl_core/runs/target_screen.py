@@ -10,7 +10,7 @@ import pandas as pd
 
 from biotl_core.errors import UserError
 from biotl_core.learning.two_towers import (
-    TwoTowers,
+    TowerGroup,
     encode,
     product,
 )
@@ -37,7 +37,7 @@ class TargetScreen(NamedTuple):
     """The molecules of the pairs."""
     proteins: pd.DataFrame
     """`sequence, name`."""
-    model: TwoTowers
+    group: TowerGroup
     reader: PairReader
 
     @property
@@ -52,7 +52,7 @@ class TargetScreen(NamedTuple):
         target = hashlib.sha256(f"{self.sequence} {self.result['chosen']}".encode()).hexdigest()[:8]
         vector = self._target_vector()
         tower = LibraryTower(
-            key, vector.shape[1], self._encode, lambda vectors: product(self.model, vectors, vector)[:, 0],
+            key, vector.shape[1], self._encode, lambda vectors: product(self.group, vectors, vector)[:, 0],
             self.reader.needs_smiles,
         )  # fmt: skip
         score = self._score(tower)
@@ -73,13 +73,10 @@ class TargetScreen(NamedTuple):
     def _target_vector(self) -> np.ndarray:
         """The target protein through its tower, with its own vector where training has seen it: `(1, width + 1)`."""
         own, side = self.own_protein, self.reader.proteins([self.sequence])
-        vector = encode(self.model, "protein", side)
-        if own is not None and len(self.model.own_protein):
-            vector = vector + self.model.own_protein[own : own + 1].detach().numpy()
-        return vector
+        return encode(self.group, "protein", side, None if own is None else np.array([own]))
 
     def _encode(self, bits: Bits, smiles: list[str]) -> np.ndarray:
-        return encode(self.model, "molecule", self.reader.molecules(bits, smiles))
+        return encode(self.group, "molecule", self.reader.molecules(bits, smiles))
 
     def _score(self, tower: LibraryTower) -> ScoreBlock:
         """Fingerprints to predictions by the chosen method."""
@@ -106,12 +103,10 @@ class TargetScreen(NamedTuple):
         """
         bits, known = fingerprints([smiles]), self.smiles.index(smiles) if smiles in self.smiles else None
         sequences = self.proteins["sequence"].tolist()
-        own = np.arange(len(sequences)) if len(self.model.own_protein) else None
-        molecule = encode(self.model, "molecule", self.reader.molecules(bits, [smiles]))
-        if known is not None and len(self.model.own_molecule):
-            molecule = molecule + self.model.own_molecule[known : known + 1].detach().numpy()
-        proteins = encode(self.model, "protein", self.reader.proteins(sequences), own)
-        predicted = product(self.model, molecule, proteins)[0].astype(np.float64)
+        own = None if known is None else np.array([known])
+        molecule = encode(self.group, "molecule", self.reader.molecules(bits, [smiles]), own)
+        proteins = encode(self.group, "protein", self.reader.proteins(sequences), np.arange(len(sequences)))
+        predicted = product(self.group, molecule, proteins)[0].astype(np.float64)
         chosen = self.result["chosen"]
         if chosen != "towers":
             voted = self._neighbours(similarity(sequences, sequences))
@@ -164,7 +159,7 @@ def load_pairs(folder: Path, sequence: str) -> TargetScreen:
         )
     except (OSError, ValueError) as error:
         raise UserError(f"The run '{folder.name}' has learned no pairs. Choose a finished run.") from error
-    model, reader = TwoTowers.load(folder / "model"), PairReader.load(folder / "model")
+    group, reader = TowerGroup.load(folder / "model"), PairReader.load(folder / "model")
     return TargetScreen(
-        folder, sequence, result, table, molecules["smiles"].tolist(), proteins, model, reader
+        folder, sequence, result, table, molecules["smiles"].tolist(), proteins, group, reader
     )
