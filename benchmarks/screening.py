@@ -109,6 +109,7 @@ def bench_screen(data: Path, n: int) -> None:
     import pyarrow.parquet as pq
     import torch
 
+    from biotl_core.hardware import resolve_device
     from biotl_core.learning.two_towers import TowerSettings
     from biotl_core.runs.pair_learning import learn_pairs
     from biotl_core.runs.target_screen import TargetScreen
@@ -121,6 +122,7 @@ def bench_screen(data: Path, n: int) -> None:
     pairs = load_pairs(data / "interactions" / "davis")
     parts = split_pairs(pairs, "given").parts
     learned = learn_pairs(pairs, parts, TowerSettings(steps=50), Control(), own_vectors=False)
+    torch.set_num_threads(resolve_device("cpu").n_cores)  # as the worker of a screen
     table = pq.read_table(data / "pretraining" / "dude_zinc_1184k.parquet", columns=["smiles"])
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BIOTL_HOME"] = folder

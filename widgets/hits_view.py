@@ -186,9 +186,7 @@ def _draw_cards(hits: pd.DataFrame, result: dict[str, Any]) -> None:
         cards.append(NumberCard("Could not be read", result["n_unreadable"], note="of the library"))
     for name in ("ef1", "bedroc") if result["early"] else ():
         cards.append(
-            NumberCard(
-                SCORES[name].title, result["early"][name] or "not known", help=SCORES[name].explanation
-            )
+            NumberCard(SCORES[name].title, say_number(result["early"][name]), help=SCORES[name].explanation)
         )
     draw_number_cards(cards)
 

@@ -91,6 +91,7 @@ def _draw_cards(result: dict[str, Any]) -> None:
     cards += [
         NumberCard(f"r, {name}", say_number(value), help=_CONTROLS)
         for name, value in result["controls"].items()
+        if name != "as they are"
     ]
     draw_number_cards(cards)
 
