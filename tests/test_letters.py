@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import torch
 from tiny_backbones import make_esm
 
+from biotl_core.backbones import embeddings
 from biotl_core.backbones.tokenizer import Tokens
 from biotl_core.data.dataset import Dataset
 from biotl_core.learning.head import Head
@@ -16,9 +18,11 @@ from biotl_core.learning.letters import VariedLetters
 from biotl_core.learning.model import load_model
 from biotl_core.learning.prediction import predict_sequences
 from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.training import make_accelerator
 from biotl_core.progress import Control
 from biotl_core.runs.folder import create_run, read_history, read_result
 from biotl_core.runs.training_run import train_run
+from biotl_core.runs.tuning import Tuned
 
 
 def tokens_of(*rows):
@@ -89,6 +93,22 @@ def test_letters_are_taken_where_they_help_and_come_back_with_the_model(backbone
     assert about["letters"]["length"] == 12 and sorted(set(about["letters"]["places"])) == [0, 2, 5, 11]
     longer = [*dataset.table["sequence"][:3], "ACDEFGHIKLMNPQ"]
     assert np.isfinite(predict_sequences(model, longer)).all()
+
+
+def test_the_twin_is_read_once_for_both_ways(backbone, monkeypatch):
+    n_read, real = [], embeddings._run_pack
+
+    def counted(encoder, tokens, *rest):
+        n_read.append(len(tokens.ids))
+        return real(encoder, tokens, *rest)
+
+    monkeypatch.setattr(embeddings, "_run_pack", counted)
+    dataset = variants()
+    Tuned.train(
+        dataset, Path(backbone), TrainingSettings(epochs=2).resolved(dataset.task), Path(backbone).parent,
+        make_accelerator("cpu", "float32"), Control(), random_weights=True, aside="twin",
+    )  # fmt: skip
+    assert sum(n_read) == dataset.table["sequence"].nunique()
 
 
 def test_sets_of_many_lengths_and_runs_without_validation_have_none(backbone):

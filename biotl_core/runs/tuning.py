@@ -1,6 +1,8 @@
 """Training a model on a dataset inside a run: from the backbone to the best weights."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any
@@ -49,6 +51,7 @@ class Tuned:
         random_weights: bool = False,
         aside: str = "",
         keeps_history: bool | None = None,
+        memory: MemoryStore | None = None,
     ) -> "Tuned":
         """Build the model, train it in `folder / "checkpoint"`, and put its best weights back.
 
@@ -62,12 +65,18 @@ class Tuned:
             random_weights: forget the pretraining.
             aside: a model trained beside the run's own: the end of its checkpoint's name.
             keeps_history: whether the run's history tells of this training; None: where it is not one beside.
+            memory: features of these random weights that are known already.
         """
         keeps_history = not aside if keeps_history is None else keeps_history
+        memory = MemoryStore() if memory is None else memory
         if settings.letters == "auto":
-            chosen = _choose_letters(
-                dataset, weights_folder, settings, folder, accelerator, control, random_weights, aside
-            )
+            # A head is not shared out over devices.
+            try_out = partial(
+                cls.train, dataset, weights_folder, folder=folder, accelerator=accelerator, control=control,
+                random_weights=random_weights, keeps_history=False, memory=memory,
+            )  # fmt: skip
+            is_possible = _has_one_length(dataset) and accelerator.num_processes == 1
+            chosen = _choose_letters(settings, dataset, aside, try_out) if is_possible else "no"
             settings = replace(settings, letters=chosen)
         model = build_model(
             weights_folder,
@@ -78,8 +87,8 @@ class Tuned:
             device=accelerator.device,
         )
         model.to(accelerator.device)
-        # No one will meet the features of random weights again.
-        store = None if random_weights else model_store(model, weights_folder)
+        # No one will meet the features of random weights again after this training.
+        store = memory if random_weights else model_store(model, weights_folder)
         everything = make_examples(model, dataset.table["sequence"], dataset.target_values(), store, control)
         if model.encoder.fixed_layers and model.encoder.is_packed:
             everything = _with_lower_states(
@@ -114,36 +123,27 @@ class Tuned:
         return Trial.of(self._dataset, raw, difficulty), neighbourhood
 
 
+def _has_one_length(dataset: Dataset) -> bool:
+    return dataset.part("train")["sequence"].str.len().nunique() == 1
+
+
 def _choose_letters(
-    dataset: Dataset,
-    weights_folder: Path,
-    settings: TrainingSettings,
-    folder: Path,
-    accelerator: Accelerator,
-    control: Control,
-    random_weights: bool,
-    aside: str,
+    settings: TrainingSettings, dataset: Dataset, aside: str, train: Callable[..., Tuned]
 ) -> Letters:
     """Whether the head does better with the letters beside it: the last layer is learned both ways and validated.
 
     Of a frozen backbone the better one is the model itself, found again by its checkpoint.
     """
-    lengths = set(dataset.table.loc[dataset.table["part"] == "train", "sequence"].str.len())
-    is_shared_out = accelerator.num_processes > 1  # a head is not
-    if len(lengths) != 1 or dataset.part("validation").empty or is_shared_out or settings.method == "scratch":
+    if dataset.part("validation").empty or settings.method == "scratch":
         return "no"
-    frozen = settings if settings.method == "frozen" else last_layer_settings(settings, dataset.task)
-    name = aside if settings.method == "frozen" else "-".join(filter(None, (aside, FROZEN)))
-    scores: dict[Letters, tuple[float, float]] = {}
-    for choice in ("no", "yes"):
-        tried = Tuned.train(
-            dataset, weights_folder, replace(frozen, letters=choice), folder, accelerator, control,
-            random_weights=random_weights, aside=name, keeps_history=False,
-        )  # fmt: skip
-        scores[choice] = tried.training.state.best_score
-        if choice == "yes" and tried.model.letters is None:
-            return "no"
-    return "yes" if scores["yes"] > scores["no"] else "no"
+    frozen, name = settings, aside
+    if settings.method != "frozen":
+        frozen = last_layer_settings(settings, dataset.task)
+        name = "-".join(filter(None, (aside, FROZEN)))
+    plain = train(settings=replace(frozen, letters="no"), aside=name)
+    beside = train(settings=replace(frozen, letters="yes"), aside=name)
+    is_better = beside.training.state.best_score > plain.training.state.best_score
+    return "yes" if beside.model.letters is not None and is_better else "no"
 
 
 def _with_lower_states(
