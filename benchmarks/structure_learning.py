@@ -21,10 +21,11 @@ from biotl_core.progress import Control
 from biotl_core.runs.folder import create_run, read_result
 from biotl_core.runs.request import training_request
 from biotl_core.runs.training_run import train_run
+from biotl_core.structures.attention_contacts import SHARES
 from biotl_core.structures.chains import ProteinChain, read_folder
-from biotl_core.structures.distance_head import EDGES, ONE_HOT, open_features, predict_bins, train_head
-from biotl_core.structures.distogram import precision_at_l, true_contacts
+from biotl_core.structures.distance_head import ONE_HOT, open_features, predict_bins, train_head
 from biotl_core.structures.labels import make_dataset
+from biotl_core.structures.pair_measures import EDGES, precision_at_l, separation_bins, true_contacts
 from biotl_core.structures.rebuilding import rebuild_backbone
 from biotl_core.structures.result_files import contact_probability
 from biotl_core.structures.results import as_atoms
@@ -41,7 +42,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--only", default="", help="labels or contacts")
+    parser.add_argument("--only", default="", help="labels, contacts, or shares (written, not measured)")
     parser.add_argument("--train", type=int, default=200, help="chains to learn contacts from")
     parser.add_argument("--passes", type=int, default=8)
     parser.add_argument("--test", type=int, default=40, help="chains to judge contacts on")
@@ -50,6 +51,8 @@ def main() -> None:
     if choice.only in "labels":
         for label in LABELLED:
             measure_label(folder, label)
+    if choice.only == "shares":
+        write_shares(folder)
     if choice.only in "contacts":
         measure_contacts(folder, choice.train, choice.passes, choice.test)
 
@@ -89,6 +92,13 @@ def alpha_chains(folder: Path) -> tuple[list[ProteinChain], list[str]]:
         atoms, nothing = as_atoms(row.sequence, backbone), np.full(len(backbone), np.nan)
         chains.append(ProteinChain(row.chain, row.sequence, backbone, nothing, "none", atoms, True))
     return chains, table["cluster"].tolist()
+
+
+def write_shares(folder: Path) -> None:
+    """How far residues so many steps apart lie, over the chains, for the engine that has only contacts."""
+    shares = separation_bins(alpha_chains(folder)[0])
+    np.save(SHARES, shares.astype(np.float32))
+    print(f"{SHARES.name}: shape {shares.shape}")
 
 
 def measure_contacts(folder: Path, n_train: int, passes: int, n_test: int) -> None:

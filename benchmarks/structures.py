@@ -167,9 +167,10 @@ def measure_rebuilding(folder: Path) -> None:
 
 def measure_distogram(folder: Path) -> None:
     from biotl_core.progress import Control
-    from biotl_core.structures.distance_head import EDGES, open_features, train_head
-    from biotl_core.structures.distogram import fold_with_head, precision_at_l, true_contacts
+    from biotl_core.structures.distance_head import open_features, train_head
+    from biotl_core.structures.distogram import fold_with_head
     from biotl_core.structures.engines import FoldSettings
+    from biotl_core.structures.pair_measures import EDGES, precision_at_l, true_contacts
     from biotl_core.structures.result_files import contact_probability
 
     chains, settings = read_folder(folder / "globins")[0], FoldSettings()

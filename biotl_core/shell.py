@@ -25,6 +25,7 @@ POSITIONAL = {
     "report": ("run",),
     "compare-structures": ("reference", "models"),
     "label": ("data",),
+    "train-distances": ("data",),
 }
 """What each verb takes without an option's name, in this order."""
 

@@ -4,15 +4,19 @@ import streamlit as st
 
 from biotl_core.runs.folder import list_runs
 from widgets import begin_page
-from widgets.adaptation_list import draw_adaptations
 from widgets.compared_runs import draw_comparison
+from widgets.distances_view import draw_chosen_distances
 from widgets.one_run import draw_run
+from widgets.other_runs import draw_other_runs
 from widgets.run_list import choose_run, choose_runs_to_compare, guard_without_runs
 
 begin_page("runs", "Watch a training live; afterwards see how good the model is and whether transfer helped.")
 
-draw_adaptations()
+if draw_chosen_distances():
+    st.stop()
 runs = list_runs()
+if draw_other_runs(is_open=not runs) and not runs:
+    st.stop()
 guard_without_runs(runs)
 finished = [run for run in runs if run.status.state == "finished"]
 wants_comparison = len(finished) > 1 and (

@@ -13,12 +13,16 @@ from widgets import begin_page, chosen_dataset_name, draw_shell_command, link_pa
 from widgets.backbone_choice import choose_backbone
 from widgets.cost_line import draw_cost, draw_fitting_choice, draw_obstacle, draw_speed_measurement
 from widgets.describe import describe_dataset, describe_parts
+from widgets.distance_training import draw_distance_training
 from widgets.kept import kept
 from widgets.method_ladder import cost_of_methods, draw_method_ladder
+from widgets.pair_handover import draw_pair_handover_of
 from widgets.settings_form import chosen_settings, draw_more_settings, draw_setting
 from widgets.shell_twin import train_command
 
 begin_page("train", "Tune a pretrained model to your data. You see what it costs before anything starts.")
+if draw_distance_training():  # structures to learn contacts or distances from, by the address
+    st.stop()
 dataset = require_dataset()
 folder = find_dataset(chosen_dataset_name() or "")
 task, workload = dataset.task, Workload.of(dataset)
@@ -31,6 +35,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
         f"**{plain(folder.name)}**: {describe_dataset(dataset)}; {describe_parts(dataset)}.", width="content"
     )
     link_page("data", "Change", ":material/edit:", dataset=folder.name)
+
+draw_pair_handover_of(folder)
 
 st.subheader("Which model to start from", anchor=False)
 backbone = choose_backbone(dataset.modality, device)

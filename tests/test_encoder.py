@@ -182,8 +182,17 @@ def test_a_folder_without_a_model_is_one_sentence(tmp_path):
         load_encoder(tmp_path, "protein")
 
 
-def test_lengths_from_1_to_2000_in_any_order_read_as_the_plain_model(tmp_path):
-    folder = make_esm(tmp_path)
+LONG_MAKERS = {
+    "esm2": make_esm,
+    "esm1b": lambda folder: make_esm(folder, positions="absolute", places=2010),
+    "bert": lambda folder: make_bert(folder, places=2010),
+    "roberta": lambda folder: make_roberta(folder, places=2010),
+}
+
+
+@pytest.mark.parametrize("name", LONG_MAKERS)
+def test_lengths_from_1_to_2000_in_any_order_read_as_the_plain_model(name, tmp_path):
+    folder = LONG_MAKERS[name](tmp_path)
     encoder = load_encoder(folder, "protein")
     sequences = random_proteins([2000, 1, 64, 700, 64, 2, 350])
     with torch.inference_mode():
@@ -191,8 +200,9 @@ def test_lengths_from_1_to_2000_in_any_order_read_as_the_plain_model(tmp_path):
     model = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     for sequence, found in zip(sequences, own.states.split(own.lengths.tolist()), strict=True):
+        inputs = tokenizer(" ".join(sequence) if name == "bert" else sequence, return_tensors="pt")
         with torch.inference_mode():
-            out = model(**tokenizer(sequence, return_tensors="pt"), output_hidden_states=True)
+            out = model(**inputs, output_hidden_states=True)
         layers = torch.cat([*out.hidden_states[:2], out.last_hidden_state], dim=-1)[0, 1:-1]
         assert (found - layers).norm() / layers.norm() <= 1e-5
 

@@ -167,7 +167,7 @@ def test_the_runs_page_lists_adaptations(tiny, launched):
     at.switch_page("pages/runs.py").run()
     assert not at.exception
     assert "**mine**" in texts(at)
-    at.button(key="resume-mine").click().run()
+    at.button(key="resume-adapt-mine").click().run()
     assert not at.exception
     assert launched == [folder] and list_runs("adapt")[0].name == "mine"
 

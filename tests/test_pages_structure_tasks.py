@@ -10,6 +10,7 @@ from test_structure_labels import SOLVED, chain_lines, pdb_text
 
 from biotl_core.data.saved_datasets import find_dataset
 from biotl_core.progress import Control
+from biotl_core.runs.distance_run import distance_run
 from biotl_core.runs.folder import create_run, read_config
 from biotl_core.runs.folding_run import fold_run
 from biotl_core.runs.status import RunStatus, write_status
@@ -19,14 +20,17 @@ from biotl_core.structures.examples import EXAMPLE_STRUCTURES
 BUNDLE = EXAMPLE_STRUCTURES["bundle"].file
 
 
-def open_task(task: str, **query: str) -> AppTest:
+def open_page(page: str, **query: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    app.query_params["do"] = task
     for name, value in query.items():
         app.query_params[name] = value
-    app.run().switch_page("pages/structures.py").run()
+    app.run().switch_page(f"pages/{page}.py").run()
     assert not app.exception
     return app
+
+
+def open_task(task: str, **query: str) -> AppTest:
+    return open_page("structures", do=task, **query)
 
 
 def button(app: AppTest, label: str):
@@ -126,3 +130,58 @@ def test_too_few_structures_to_learn_from_are_said(tmp_path):
     assert "at least 10" in app.error[0].value
     field.set_value(str(tmp_path / "nowhere")).run()
     assert "no folder" in app.error[0].value
+
+
+@pytest.fixture
+def structure_folder(tmp_path):
+    """Twelve files with one chain each, made of overlapping pieces of a real one."""
+    import biotite.structure.io.pdb as pdb
+
+    chain = read_chains(BUNDLE)[0]
+    folder = tmp_path / "pieces"
+    folder.mkdir()
+    for k in range(12):
+        file = pdb.PDBFile()
+        file.set_structure(chain.cut(k, k + 45 + k).atoms)
+        file.write(str(folder / f"piece{k}.pdb"))
+    return folder
+
+
+def test_contacts_are_learned_by_clicks_and_the_run_is_shown_and_used(
+    structure_folder, monkeypatch, biotl_home
+):
+    monkeypatch.setattr("biotl_core.runs.distances.launch", lambda folder: None)
+    app = open_task("learn")
+    next(one for one in app.text_input if "folder" in one.label).set_value(str(structure_folder)).run()
+    choice(app, "What to learn").select("distances").run()
+    assert not app.exception
+    assert "12 chains" in texts(app) and "at least 24 steps apart" in texts(app)
+    button(app, "Continue to training").click().run()
+    assert not app.exception
+    assert app.query_params["structures"] == "structures-distances"
+    app = open_page("train", structures="structures-distances")
+    passes = next(one for one in app.number_input if one.label.startswith("Passes"))
+    passes.set_value(1).run()
+    button(app, "Start training").click().run()
+    assert not app.exception
+    name = app.query_params["distances"]
+    app = open_page("runs", distances=name)
+    folder = biotl_home / "distances" / name
+    assert read_config(folder)["settings"]["passes"] == 1
+    write_status(folder, RunStatus("finished", distance_run(folder, Control())))
+    app.run()
+    assert not app.exception
+    assert "lDDT of distances" in texts(app) and "nearest training structure" in texts(app)
+    assert len(app.dataframe[0].value) == read_config(folder)["counts"]["test"]
+    button(app, "Lay its folds on the true structure, side by side").click().run()
+    assert not app.exception
+    assert "true structure" in choice(app, "Reference").value and "TM-score" in texts(app)
+    app = open_page("runs", distances=name)
+    button(app, "Fold new sequences with it").click().run()
+    assert not app.exception
+    assert choice(app, "Engine").value == "learned" and choice(app, "Run").value == name
+
+
+def test_structures_that_are_gone_are_said_on_the_train_page():
+    app = open_page("train", structures="nothing")
+    assert "no structures called" in app.error[0].value

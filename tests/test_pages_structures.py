@@ -9,6 +9,13 @@ from streamlit.testing.v1 import AppTest
 from structure_texts import HELIX_TEXT, SEQUENCE, chain_lines, pdb_text
 from test_structures import BROKEN
 
+from biotl_core.backbones.catalogue import find_backbone
+from biotl_core.data.new_sequences import check_new_sequences, read_pasted_sequences
+from biotl_core.progress import Control
+from biotl_core.runs.scan_run import scan_run
+from biotl_core.runs.scans import start_backbone_scan
+from biotl_core.runs.status import RunStatus, write_status
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -159,6 +166,32 @@ def test_a_finished_runs_predictions_are_painted(app, biotl_home):
     assert not app.exception
     assert choice(app, "Sequence of the run").value == row
     assert "".join(app.dataframe[0].value["prediction"]) == table.loc[row, "prediction"]
+
+
+def test_a_scan_and_a_table_of_mutants_are_painted_by_alignment(app, monkeypatch, biotl_home):
+    def do(folder):
+        write_status(folder, RunStatus("finished", scan_run(folder, Control())))
+
+    monkeypatch.setattr("biotl_core.runs.scans.launch", do)
+    new = check_new_sequences(read_pasted_sequences(f">mine\nMK{SEQUENCE}"), "protein", reader="backbone")
+    start_backbone_scan(find_backbone("biotl-protein"), new, "mine", "wild_type")
+    open_text(app, HELIX_TEXT)
+    table = "mutant,score\n" + "\n".join(f"{letter}{k + 7}W,{k}" for k, letter in enumerate(SEQUENCE))
+    paint_own(app, table)
+    assert "score, mean of the mutants" in app.dataframe[0].value
+    source = next(control for control in app.segmented_control if control.label == "Values from")
+    source.set_value("A scan of mutations").run()
+    assert not app.exception
+    painted = [name for name in app.dataframe[0].value if name.startswith("Mean effect of the substitutions")]
+    assert app.dataframe[0].value[painted[0]].notna().all() and "Aligned to chain A" in texts(app)
+
+
+def test_side_chains_labels_and_background_are_choices(app):
+    open_text(app, HELIX_TEXT)
+    for name in ("Side chains", "Labels"):
+        next(toggle for toggle in app.toggle if toggle.label == name).set_value(True).run()
+    next(one for one in app.segmented_control if one.label == "Background").set_value("black").run()
+    assert not app.exception
 
 
 def test_html_in_a_name_is_shown_as_text(app):

@@ -8,8 +8,6 @@ from biotl_core.errors import UserError
 from biotl_core.progress import Control
 from biotl_core.structures.chains import read_chains
 from biotl_core.structures.distance_head import (
-    EDGES,
-    N_BINS,
     ONE_HOT,
     DistanceHead,
     open_features,
@@ -21,14 +19,13 @@ from biotl_core.structures.distogram import (
     expected_lddt,
     fold_with_head,
     open_distogram,
-    precision_at_l,
     restraints_from_bins,
-    true_contacts,
 )
 from biotl_core.structures.engines import FoldSettings
 from biotl_core.structures.examples import EXAMPLE_STRUCTURES
 from biotl_core.structures.folding import fold
 from biotl_core.structures.measures import local_lddt, tm_score
+from biotl_core.structures.pair_measures import EDGES, N_BINS, precision_at_l, true_contacts
 from biotl_core.structures.result_files import contact_probability
 
 

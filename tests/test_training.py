@@ -10,6 +10,7 @@ import torch
 from test_encoder import random_proteins
 from tiny_backbones import make_esm
 from transformers import AutoModel, AutoTokenizer
+from transformers.models.esm.modeling_esm import EsmSelfAttention
 
 from biotl_core.backbones.embeddings import MemoryStore
 from biotl_core.backbones.encoder import Encoder, load_encoder
@@ -142,6 +143,26 @@ def test_lower_layers_that_do_not_learn_are_read_once_and_nothing_changes(tmp_pa
     again = predict_sequences(load_model(tmp_path / "model", folder), dataset.table["sequence"].tolist())
     for one, two in zip(kept, again, strict=True):
         assert np.allclose(one, two, atol=1e-5 * max(1.0, np.abs(two).max()))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_layers_computed_again_on_the_way_back_learn_the_same(folder, tmp_path, method, monkeypatch):
+    real, n_passes = EsmSelfAttention.forward, []
+
+    def counted(*arguments, **options):
+        n_passes[-1] += 1
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(EsmSelfAttention, "forward", counted)
+    dataset = make_dataset()
+    settings = replace(FULL, method=method, epochs=3, batch_size=8)
+    predicted = []
+    for wanted in (False, True):
+        n_passes.append(0)
+        settings = replace(settings, gradient_checkpointing=wanted)
+        predicted.append(fit(folder, dataset, settings, tmp_path / str(wanted))[1])
+    assert n_passes[1] > n_passes[0]
+    assert np.allclose(*predicted, atol=1e-4)
 
 
 def test_out_of_memory_halves_the_pack_and_goes_on_to_the_same_weights(folder, tmp_path, monkeypatch):

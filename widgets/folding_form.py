@@ -11,6 +11,7 @@ from biotl_core.data.new_sequences import read_pasted_sequences
 from biotl_core.data.raw_table import RawTable
 from biotl_core.data.reading import read_file
 from biotl_core.errors import UserError
+from biotl_core.runs.distances import ADAPTER_FILE, finished_runs
 from biotl_core.runs.foldings import sequences_of, start_folding
 from biotl_core.shell import shell_command
 from biotl_core.structures.chains import ProteinChain, read_files, structure_files
@@ -198,11 +199,26 @@ def _draw_settings(engine: Engine) -> FoldSettings:
     shown = [entry for entry in fields(FoldSettings) if engine.name in entry.metadata["engines"]]
     if not shown:
         return FoldSettings()
-    with st.expander("More settings"):
+    options = {"head": list(finished_runs()), "adapter": ["", *finished_runs(ADAPTER_FILE)]}
+    # The one setting without a default is not hidden.
+    with st.expander("More settings", expanded=any(entry.name == "head" for entry in shown)):
         for entry in shown:
             arguments = kept(STORE, f"setting-{entry.name}", entry.default)
             about = entry.metadata["help"]
-            if isinstance(entry.default, bool):
+            if entry.name in options:
+                names = options[entry.name]
+                arguments = kept(STORE, f"setting-{entry.name}", names[0] if names else None, names)
+                given[entry.name] = (
+                    st.selectbox(
+                        entry.metadata["title"],
+                        names,
+                        format_func=lambda name: name or "none: as it is",
+                        help=about,
+                        **arguments,
+                    )
+                    or ""
+                )
+            elif isinstance(entry.default, bool):
                 given[entry.name] = st.toggle(entry.metadata["title"], help=about, **arguments)
             elif isinstance(entry.default, int):
                 given[entry.name] = st.number_input(entry.metadata["title"], step=1, help=about, **arguments)

@@ -24,6 +24,7 @@ _TITLES = {
     "predict": "prediction",
     "pairs": "run",
     "adapt": "adaptation",
+    "distances": "run",
 }
 """What the results of a kind are called, where that is not the kind's own name."""
 _SHOWN_ROWS = 6

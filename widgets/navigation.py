@@ -64,6 +64,7 @@ RUN_PLACES: dict[RunKind, tuple[str, str]] = {
     "pairs": ("screening", "pairs"),
     "screen": ("screening", "screen"),
     "adapt": ("models", "adapt"),
+    "distances": ("runs", "distances"),
 }
 """Where the runs of each kind are shown: the page, and the word that names one in its address."""
 

@@ -17,9 +17,18 @@ STORE = "settings"
 GROUPS: dict[str, tuple[str, ...]] = {
     "Steps": ("optimizer", "learning_rate", "schedule", "warmup", "batch_size"),
     "Against learning by heart": ("patience", "weight_decay", "dropout"),
-    "Model": ("pooling", "head", "layers", "neighbours", "both_strands", "max_length", "class_weights"),
+    "Model": (
+        "pooling",
+        "head",
+        "letters",
+        "layers",
+        "neighbours",
+        "both_strands",
+        "max_length",
+        "class_weights",
+    ),
     "Adjustable part": ("tuned_layers", "lora_rank", "lora_alpha", "lora_targets"),
-    "Machine": ("device", "processes", "precision", "seed"),
+    "Machine": ("device", "processes", "precision", "weights", "gradient_checkpointing", "seed"),
 }
 """The settings under "More settings"; `method`, `loss` and `epochs` are drawn by the page itself."""
 
@@ -43,11 +52,21 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
             "Twice the features; a little better for values at each position, not for whole sequences.",
         ),
     },
+    "letters": {
+        "auto": ("Automatic", "Where it is better on the validation part."),
+        "yes": ("Yes", "Where all sequences are of one length."),
+        "no": ("No", "What the backbone sees alone."),
+    },
     "lora_targets": {
         "attention": ("Attention layers", "Fewer weights, usually enough."),
         "all": ("All linear layers", "More weights, can learn more."),
     },
     "device": {"auto": ("Automatic", "The graphics card where there is one, else the processor.")},
+    "weights": {
+        "full": ("As they are", "32 bits each."),
+        "8bit": ("8 bits", "A quarter of the memory."),
+        "4bit": ("4 bits", "An eighth of the memory."),
+    },
     "precision": {
         "auto": ("Automatic", "Half precision where the machine has it."),
         "float32": ("Single (32 bit)", "The most exact."),
@@ -83,11 +102,14 @@ def is_relevant(
     """Whether a setting does anything for this method, task, machine and kind of sequence."""
     return {
         "processes": sum(device != "cpu" for device in devices) > 1,
+        "weights": settings.method in ("frozen", "lora"),
+        "gradient_checkpointing": settings.method != "frozen",
         "tuned_layers": settings.method in ("lora", "full"),
         "lora_rank": settings.method == "lora",
         "lora_alpha": settings.method == "lora",
         "lora_targets": settings.method == "lora",
         "pooling": not task.is_per_residue,
+        "letters": not (task.is_per_residue or settings.both_strands),
         "neighbours": task.is_per_residue,
         "both_strands": modality == "dna" and settings.method == "frozen" and not task.is_per_residue,
         "class_weights": task.is_class,

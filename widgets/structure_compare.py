@@ -35,6 +35,8 @@ from widgets.structure_source import FORMATS, keep_upload
 from widgets.viewer import draw_structure_viewer, picked
 
 _STORE = "compare"
+_BESIDE = 2
+"""Models beside the reference: a browser draws no more than sixteen 3D views, and a page has room for three."""
 _MOST_RUNS = 10
 """So many structure predictions are offered, the newest first."""
 
@@ -55,7 +57,8 @@ def draw_comparison_task() -> None:
         _draw_answer(reference, compared)
         _draw_views(reference, compared)
         _draw_residues(reference, compared)
-        named = {"reference": f"{reference.name}.pdb", "models": [f"{one.name}.pdb" for one in compared]}
+        files = [f"{safe_name(one.name.removesuffix('.pdb'))}.pdb" for one in (reference, *compared)]
+        named = {"reference": files[0], "models": files[1:]}
         draw_shell_command(shell_command("compare-structures", {**named, "output": "comparison.csv"}))
     except UserError as error:
         draw_error(error)
@@ -76,13 +79,16 @@ def _draw_sources() -> dict[str, ProteinChain]:
         on_change=keep,
     )
     named = {Path(file).name: Path(file) for file in choices(_STORE).get("files", []) if Path(file).is_file()}
-    named |= _predicted()
+    # What another page has handed over, such as the folds of one test chain by two models.
+    handed = choices(_STORE).get("named", {}).items()
+    named = {title: Path(file) for title, file in handed if Path(file).is_file()} | named | _predicted()
     chains: dict[str, ProteinChain] = {}
     for title, file in named.items():
         found, _ = read_relatives([file])
         for chain in found:
             label = title if len(found) == 1 else f"{title}, chain {chain.atoms.chain_id[0]}"
-            chains[label] = chain
+            # Files of predictions are all called alike, so what tells the chains apart is what they are called here.
+            chains[label] = replace(chain, name=label)
     return chains
 
 
@@ -174,15 +180,17 @@ def _draw_views(reference: ProteinChain, compared: list[Comparison]) -> None:
         )
         _draw_viewer(structure, "compare-together", None, None)
     else:
-        st.caption("Both turn together; the model is coloured by its distance from the reference.")
-        columns = st.columns(2)
+        st.caption("All turn together; models are coloured by their distance from the reference.")
+        shown = _shown_models(compared)
+        columns = st.columns(1 + len(shown))
         with columns[0]:
             st.markdown(f"**{plain(reference.name)}** (reference)")
             _draw_viewer(structure, "compare-left", "A", "compare")
-        with columns[1]:
-            shown = _shown_model(compared)
-            st.markdown(f"**{plain(compared[shown].name)}**")
-            _draw_viewer(structure, "compare-right", structure.chains[shown + 1], "compare")
+        for column, number in zip(columns[1:], shown, strict=True):
+            with column:
+                scores = compared[number].likeness.scores
+                st.markdown(f"**{plain(compared[number].name)}**, TM-score {say_number(scores['tm_score'])}")
+                _draw_viewer(structure, f"compare-{number}", structure.chains[number + 1], "compare")
     st.download_button(
         "All of them, superposed (PDB)",
         together,
@@ -192,12 +200,17 @@ def _draw_views(reference: ProteinChain, compared: list[Comparison]) -> None:
     )
 
 
-def _shown_model(compared: list[Comparison]) -> int:
-    if len(compared) == 1:
-        return 0
+def _shown_models(compared: list[Comparison]) -> list[int]:
+    """Which models stand beside the reference: all that there is room for, else those that are chosen."""
+    if len(compared) <= _BESIDE:
+        return list(range(len(compared)))
     names = [one.name for one in compared]
-    name = st.selectbox("Beside it", names, **kept(_STORE, "beside", names[0], names))
-    return names.index(name)
+    still_there = [name for name in choices(_STORE).get("beside", []) if name in names]
+    choices(_STORE)["beside"] = still_there or names[:_BESIDE]
+    chosen = st.multiselect(
+        "Beside it", names, max_selections=_BESIDE, **kept(_STORE, "beside", names[:_BESIDE])
+    )
+    return [number for number, name in enumerate(names) if name in chosen] or [0]
 
 
 def _draw_viewer(structure: Structure, key: str, chain: str | None, link: str | None) -> None:

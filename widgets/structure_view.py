@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +11,7 @@ from biotl_core.home import safe_name
 from biotl_core.plots.structures import plot_along_chain
 from biotl_core.structures.colours import SCHEMES, Colouring, by_values, is_around_zero
 from biotl_core.structures.confidence import CONFIDENCE_TITLES, CONFIDENCES
-from biotl_core.structures.scene import STYLES, Style, scene, stand_alone_page
+from biotl_core.structures.scene import BACKGROUNDS, STYLES, Background, Style, scene, stand_alone_page
 from biotl_core.structures.structure import MAX_B_VALUE, Structure, text_with_values
 from biotl_core.structures.values import ResidueValues
 from biotl_core.wording import plain, say_count, say_number
@@ -37,6 +38,14 @@ class Look:
     values: ResidueValues | None
     """The painted values, if such are shown."""
     shows_ligands: bool
+    side_chains: bool = False
+    labels: bool = False
+    background: Background = "theme"
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """What else the scene is told."""
+        return {"side_chains": self.side_chains, "labels": self.labels, "background": self.background}
 
     def line_chain(self, structure: Structure, selected: int | None) -> str:
         """The chain whose values are drawn as a line: the chosen one, that of the marked residue, or the first."""
@@ -74,7 +83,28 @@ def draw_choices(structure: Structure, structure_id: str, store: str) -> Look:
     ligands = len(structure.ligands) > 0 and st.toggle(
         "Show ligands and ions", **kept(store, "ligands", True)
     )
-    return Look(style, None if chain == ALL_CHAINS else chain, colouring, values, bool(ligands))
+    with st.container(horizontal=True):
+        side_chains = style in ("cartoon", "surface") and st.toggle(
+            "Side chains",
+            help="As sticks on the cartoon; files without them show none.",
+            **kept(store, "side_chains", False),
+        )
+        labels = st.toggle(
+            "Labels",
+            help="Name and number of the residues as in the file; of long chains every so many.",
+            **kept(store, "labels", False),
+        )
+    background = choices(store).get("background", "theme")
+    return Look(
+        style,
+        None if chain == ALL_CHAINS else chain,
+        colouring,
+        values,
+        bool(ligands),
+        bool(side_chains),
+        labels,
+        background,
+    )
 
 
 def _draw_colour_choice(
@@ -127,6 +157,14 @@ def draw_more_settings(structure: Structure, store: str) -> None:
                 help="NMR files and some predictors put several models of the same molecule into one file.",
                 **kept(store, "model", 1),
             )
+        st.segmented_control(
+            "Background",
+            list(BACKGROUNDS),
+            format_func=BACKGROUNDS.get,
+            required=True,
+            help="Also of the saved pictures.",
+            **kept(store, "background", "theme"),
+        )
         st.selectbox(
             "The B column holds",
             list(CONFIDENCE_TITLES),
@@ -155,6 +193,7 @@ def draw_view(structure: Structure, look: Look, store: str) -> None:
         chosen_residue(structure, look, store),
         look.shows_ligands,
         partner=choices(store).get("partner"),
+        **look.extras,
     )
     draw_structure_viewer(drawn, _VIEWER, on_pick)
 
@@ -280,7 +319,9 @@ def draw_downloads(structure: Structure, look: Look, table: pd.DataFrame, store:
 
 
 def _as_page(structure: Structure, look: Look, selected: int | None) -> str:
-    drawn = scene(structure, look.colouring, look.style, look.chain, selected, look.shows_ligands)
+    drawn = scene(
+        structure, look.colouring, look.style, look.chain, selected, look.shows_ligands, **look.extras
+    )
     return stand_alone_page(drawn, f"Coloured by {look.colouring.title}. Drawn by BioTL with 3Dmol.js.")
 
 

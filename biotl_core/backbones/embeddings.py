@@ -26,6 +26,8 @@ Level = Literal["sequence", "residue", "token"]
 _Run = Callable[[list[int]], list[np.ndarray]]
 _RECORD = np.dtype([("key", "S32"), ("offset", "<i8"), ("rows", "<i8")])
 _LARGEST = float(np.finfo(np.float16).max)
+_SHARE_OF_CARD, _MOST_TOKENS = 0.6, 2**18
+"""Of the free memory of a graphics card that a pack may take, and tokens a pack: larger ones are no faster."""
 _STAGE = "Reading sequences with the backbone"
 
 
@@ -121,7 +123,11 @@ def open_store(
     n_vectors = {"sequence": 3 * (len(layers) + 1), "residue": len(layers) + 1, "token": len(layers)}[level]
     width = encoder.width * n_vectors
     dtype = "<f2" if level == "residue" else "<f4"
-    name = "-".join([level, *map(str, layers), *(["half"] if reads_half(encoder) else [])])
+    exactness = [
+        *(["half"] if reads_half(encoder) else []),
+        *([f"{encoder.bits}bit"] if encoder.bits else []),
+    ]
+    name = "-".join([level, *map(str, layers), *exactness])
     folder = home_subfolder("embeddings") / fingerprint(weights_folder) / name
     return EmbeddingStore(folder, width, dtype)
 
@@ -183,12 +189,28 @@ def _computed(
 ) -> Iterator[tuple[list[int], list[np.ndarray]]]:
     """Indices and arrays, pack after pack."""
     tokens = encoder.encode(sequences)
-    packs = list(packs_of([len(ids) for ids in tokens.ids], PACK_TOKENS[encoder.device.type]))
+    packs = list(packs_of([len(ids) for ids in tokens.ids], _budget(encoder, tokens, level, layers)))
 
     def run(pack: list[int]) -> list[np.ndarray]:
         return _run_pack(encoder, tokens.at(pack), level, layers)
 
     yield from zip(packs, in_threads(run, packs, encoder.device), strict=True)
+
+
+def _budget(encoder: Encoder, tokens: Tokens, level: Level, layers: Sequence[int]) -> int:
+    """Tokens a pack; on a graphics card as many as fit, by what a first small pack of the longest sequences took."""
+    device, usual = encoder.device, PACK_TOKENS[encoder.device.type]
+    if device.type != "cuda" or not tokens.ids:
+        return usual
+    small = next(packs_of([len(ids) for ids in tokens.ids], usual // 4))
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    _run_pack(encoder, tokens.at(small), level, layers)
+    taken = max(torch.cuda.max_memory_allocated(device) - before, 1)
+    bytes_each = taken / sum(len(tokens.ids[i]) for i in small)
+    # What torch has reserved and does not use is free too.
+    free = torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - before
+    return int(np.clip(_SHARE_OF_CARD * free / bytes_each, usual // 4, _MOST_TOKENS))
 
 
 def _run_pack(encoder: Encoder, tokens: Tokens, level: Level, layers: Sequence[int]) -> list[np.ndarray]:

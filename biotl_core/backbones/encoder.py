@@ -8,6 +8,7 @@ holds the parity. Architectures that cannot be packed run as padded batches behi
 
 import inspect
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,13 @@ import torch
 from peft import PeftModel
 from torch import nn
 from torch.nn import functional
-from transformers import AttentionInterface, AutoConfig, AutoModel, AutoModelForTextEncoding
+from transformers import (
+    AttentionInterface,
+    AutoConfig,
+    AutoModel,
+    AutoModelForTextEncoding,
+    BitsAndBytesConfig,
+)
 from transformers.models.esm import modeling_esm
 from transformers.utils import logging as transformers_logging
 
@@ -67,6 +74,8 @@ class Encoder(nn.Module):
         self.config = model.config
         self.fixed_layers = 0
         """Layers, from the lowest, that do not learn: what they make of a sequence can be kept."""
+        self.bits: int | None = None
+        """Bits of each weight of the linear layers where they were loaded in few; None for whole numbers."""
         self.allows_half = True
         """Whether reading may be in half precision where the device has it."""
 
@@ -204,6 +213,8 @@ def load_encoder(
     random_weights: bool = False,
     seed: int = 0,
     max_length: int | None = None,
+    bits: int | None = None,
+    device: torch.device | str = "cpu",
 ) -> Encoder:
     """Load a backbone from a Hugging Face folder, in float32 and evaluation mode.
 
@@ -213,6 +224,8 @@ def load_encoder(
         random_weights: the same architecture with fresh random weights, never to be called pretrained.
         seed: of the random weights.
         max_length: letters to read at most; None takes the backbone's own limit.
+        bits: 8 or 4 for linear layers whose weights are kept in so few (bitsandbytes); None for whole numbers.
+        device: where weights of few bits go, since they are made there; others stay on the processor.
 
     Raises:
         UserError: the folder holds no backbone that transformers loads without custom code.
@@ -220,7 +233,8 @@ def load_encoder(
     choose_matmul()
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        model = _load_model(folder, config, random_weights, seed)
+        quantized = None if bits is None or random_weights else _few_bits(bits, device)
+        model = _load_model(folder, config, random_weights, seed, quantized)
         tokenizer = Tokenizer(folder, modality)
     except (OSError, ValueError, KeyError, ImportError, AttributeError, RuntimeError) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -230,10 +244,29 @@ def load_encoder(
         ) from error
     built_for = own_limit(config, len(tokenizer.prefix) + len(tokenizer.suffix))
     limits = [limit for limit in (built_for, max_length) if limit is not None]
-    return Encoder(model.eval(), tokenizer, min(limits) if limits else None)
+    encoder = Encoder(model.eval(), tokenizer, min(limits) if limits else None)
+    encoder.bits = bits
+    return encoder
 
 
-def _load_model(folder: Path, config: Any, random_weights: bool, seed: int) -> nn.Module:
+def _few_bits(bits: int, device: torch.device | str) -> dict[str, Any]:
+    """Options that make transformers load linear layers in few bits."""
+    if find_spec("bitsandbytes") is None:
+        raise UserError(
+            f"Weights of {bits} bits need the package bitsandbytes, which is not installed. Install it with "
+            "'pip install -r requirements-quantized.txt', or choose weights 'full'."
+        )
+    half = torch.float32 if torch.device(device).type == "cpu" else torch.bfloat16
+    if bits == 8:  # a threshold would make what a sequence becomes depend on its company in the pack
+        config = BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=0.0)
+    else:
+        config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=half)
+    return {"quantization_config": config, "device_map": {"": str(device)}}
+
+
+def _load_model(
+    folder: Path, config: Any, random_weights: bool, seed: int, quantized: dict[str, Any] | None
+) -> nn.Module:
     # Of encoder-decoder families such as T5, only the encoder reads.
     encoders = AutoModelForTextEncoding._model_mapping
     architecture = (encoders if type(config) in encoders else AutoModel._model_mapping)[type(config)]
@@ -247,9 +280,8 @@ def _load_model(folder: Path, config: Any, random_weights: bool, seed: int) -> n
     if not architecture._supports_sdpa:
         options["attn_implementation"] = "eager"
     if not random_weights:
-        return architecture.from_pretrained(
-            folder, config=config, dtype=torch.float32, local_files_only=True, use_safetensors=True, **options
-        )
+        options |= {"local_files_only": True, "use_safetensors": True, **(quantized or {})}
+        return architecture.from_pretrained(folder, config=config, dtype=torch.float32, **options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         config._attn_implementation = options.pop("attn_implementation")

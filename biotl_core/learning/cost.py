@@ -154,7 +154,8 @@ def _training_seconds(
         share = _learning_share(backbone, settings)
         forward = 2.0 * sum(flops.values()) + settings.epochs * share * flops["validation"]
         forward += sum(flops.values()) if share < 1 else 0.0
-        training = settings.epochs * share * TRAINING_FACTOR[settings.method] * flops["train"]
+        passes = TRAINING_FACTOR[settings.method] + (1.0 if settings.gradient_checkpointing else 0.0)
+        training = settings.epochs * share * passes * flops["train"]
     is_one_step = settings.optimizer == "gradient_descent"
     steps = 1 if is_one_step else -(-len(workload.lengths["train"]) // settings.batch_size)
     return (
@@ -173,6 +174,7 @@ def count_memory_gb(
     tokens that are worked on at once; and on a processor the features of a frozen backbone.
     """
     parameters, width = 1e6 * size_millions(backbone), max(backbone.width, 64)
+    bytes_each = {"full": 4.0, "8bit": 1.0, "4bit": 0.5}[settings.weights]
     tokens = {p: count_tokens(backbone, n, settings.max_length) for p, n in workload.lengths.items()}
     at_once = _tokens_at_once(tokens, settings, device)
     passing = _PASSING_BYTES * width * at_once
@@ -180,13 +182,18 @@ def count_memory_gb(
         is_per_residue = TASKS[workload.task_name].is_per_residue
         n_rows = sum(int(n.sum()) if is_per_residue else 3 * len(n) for n in tokens.values())
         features = 4.0 * _n_layers(settings) * width * n_rows if device.kind != "cuda" else 0.0
-        return _BASE_GB[device.kind] + (4.0 * parameters + passing + features) / 2**30
+        return _BASE_GB[device.kind] + (bytes_each * parameters + passing + features) / 2**30
     is_half = device.kind == "cuda" and settings.precision != "float32"
     share = _learning_share(backbone, settings)
-    saved = share * _SAVED_BYTES[settings.method] * width * max(backbone.layers, 6) * at_once
+    layers = share * max(backbone.layers, 6)
+    saved = _SAVED_BYTES[settings.method] * width * layers * at_once
+    if (
+        settings.gradient_checkpointing
+    ):  # what goes into each layer, and all of the one that is computed again
+        saved = (4.0 * layers + _SAVED_BYTES[settings.method]) * width * at_once
     saved *= 0.5 if is_half else 1.0
     bytes_more = 0.0 if settings.method == "lora" else share * (_LEARNING_BYTES[settings.optimizer] - 4.0)
-    return _BASE_GB[device.kind] + ((4.0 + bytes_more) * parameters + saved + passing) / 2**30
+    return _BASE_GB[device.kind] + ((bytes_each + bytes_more) * parameters + saved + passing) / 2**30
 
 
 def _learning_share(backbone: Backbone, settings: TrainingSettings) -> float:
@@ -256,6 +263,8 @@ def _smaller_steps(
         while (batch := batch // 2) >= 1:
             words = f"With {batch} sequence{'s' if batch > 1 else ''} a step it"
             yield replace(settings, batch_size=batch), backbone, words
+        again = replace(settings, batch_size=1, gradient_checkpointing=True)
+        yield again, backbone, "With 'Less memory, more time' and one sequence a step it"
     reach = min(workload.longest, settings.max_length or workload.longest, backbone.max_length)
     for limit in (1024, 512, 256):
         if limit < reach:

@@ -43,7 +43,7 @@ def make_examples(
     if model.is_per_residue:
         return Examples(arrays, targets)
     pooled = torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, 3 * model.width)
-    return Examples(model.select(pooled), targets)
+    return Examples(model.beside_letters(model.select(pooled), model.encoder.encode(sequences)), targets)
 
 
 def model_store(model: SequenceModel, weights_folder: Path) -> EmbeddingStore | None:

@@ -44,7 +44,7 @@ def plot_comparison(
         colour = TWIN_COLOUR if name in OWN_KIN else QUIET
         title = titles.get(name) or name.replace("_", " ")
         rows.append(_row(title, scores, intervals.get(name, {}), metric, colour, is_main=False))
-    return _plot_rows(_best_first(rows, metric), metric, _counted(result))
+    return plot_rows(_best_first(rows, metric), _axis_title(metric), _counted(result))
 
 
 def plot_runs_compared(results: Mapping[str, Mapping[str, Any]], metric: str | None = None) -> go.Figure:
@@ -70,7 +70,7 @@ def plot_runs_compared(results: Mapping[str, Mapping[str, Any]], metric: str | N
             rings[row] = (max if METRICS[metric].higher_is_better else min)(known)
     counts = {_counted(result) for result in results.values()}
     rows = _best_first(rows, metric)
-    figure = _plot_rows(rows, metric, counts.pop() if len(counts) == 1 else "")
+    figure = plot_rows(rows, _axis_title(metric), counts.pop() if len(counts) == 1 else "")
     figure.add_scatter(
         x=[rings[row] for row in rows if row in rings],
         y=[i for i, row in enumerate(rows) if row in rings],
@@ -111,10 +111,20 @@ def _counted(result: Mapping[str, Any]) -> str:
     return f"n = {n:,} in the test part; bars are 95 % intervals" if n else ""
 
 
-def _plot_rows(rows: Sequence[ScoreRow], metric: str, n: str) -> go.Figure:
+def _axis_title(metric: str) -> str:
     about = METRICS[metric]
-    direction = "higher is better" if about.higher_is_better else "lower is better"
-    figure = new_figure(90 + _ROW_HEIGHT * len(rows), f"{about.title} ({direction})", "", n)
+    return f"{about.title} ({'higher' if about.higher_is_better else 'lower'} is better)"
+
+
+def plot_rows(rows: Sequence[ScoreRow], title: str, n: str) -> go.Figure:
+    """One dot a row with its interval and its name.
+
+    Args:
+        rows: from top to bottom.
+        title: of the axis.
+        n: what was counted.
+    """
+    figure = new_figure(90 + _ROW_HEIGHT * len(rows), title, "", n)
     for place, row in enumerate(rows):
         figure.add_hline(y=place, line={"color": GRID, "width": 1}, layer="below")
         name, value = shown(row.title), _value_text(row)

@@ -68,6 +68,7 @@ def _training(record: Record) -> str:
     words = [
         head_words(s),
         "the middle and the last layer read" if s.layers == "middle_last" else "",
+        "which letter stands where read beside the features" if record.result.get("letters") else "",
         f"the uppermost {s.tuned_layers} layers learning"
         if s.tuned_layers and s.method in ("lora", "full")
         else "",

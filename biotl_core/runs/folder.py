@@ -47,6 +47,7 @@ RunKind = Literal[
     "study",
     "pairs",
     "adapt",
+    "distances",
 ]
 
 KIND_FOLDERS: dict[RunKind, str] = {
@@ -63,9 +64,10 @@ KIND_FOLDERS: dict[RunKind, str] = {
     "fold": "structures",
     "study": "studies",
     "adapt": "adaptations",
+    "distances": "distances",
 }
 """Where the runs of each kind lie below the home."""
-QUEUED_KINDS = ("train", "fold", "study", "genomes", "adapt")
+QUEUED_KINDS = ("train", "fold", "study", "genomes", "adapt", "distances")
 """Kinds that have a device to themselves; the others are short and start at once."""
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit", "optuna")
 

@@ -1,6 +1,7 @@
 """Predictions of structures: start one, and read what came out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from biotl_core.data.raw_table import RawTable
 from biotl_core.data.reading import guess_sequences
 from biotl_core.errors import UserError
 from biotl_core.hardware import resolve_device
+from biotl_core.runs.distances import ADAPTER_FILE, learned_folder
 from biotl_core.runs.folder import create_run, launch, read_result
 from biotl_core.structures.engines import FoldSettings, find_engine, why_out_of_reach
 from biotl_core.structures.result_files import SavedResult, read_saved
@@ -19,7 +21,7 @@ MODELS = "models"
 """Folder of the results inside the run folder, one folder each."""
 _LONGEST = 10_000
 """Residues above which a sequence is a mistake; each engine has its own, lower limit."""
-_HEAVY = ("esmfold", "esmfold2", "distogram")
+_HEAVY = ("esmfold", "esmfold2", "distogram", "learned", "attention")
 """Engines that have a device to themselves; the others take seconds and start at once."""
 
 
@@ -50,6 +52,13 @@ def start_folding(
         raise UserError(missing)
     if entry.needs_structures and not structures:
         raise UserError(f"The engine '{entry.title}' needs structures of relatives. Add PDB or mmCIF files.")
+    if engine == "learned" and not settings.head:
+        raise UserError("Choose a finished run that has learned contacts or distances.")
+    settings = replace(
+        settings,
+        head=str(learned_folder(settings.head)) if engine == "learned" else "",
+        adapter=str(learned_folder(settings.adapter, ADAPTER_FILE)) if settings.adapter else "",
+    )
     if sequences.empty:
         raise UserError("There is no sequence to fold. Paste one, or choose a FASTA file.")
     table = pd.DataFrame(

@@ -11,7 +11,7 @@ from biotl_core.runs.liveness import ALIVE_LOCK, START_GRACE_SECONDS, is_held
 RunState = Literal["waiting", "running", "finished", "failed", "stopped"]
 FINAL_STATES: tuple[RunState, ...] = ("finished", "failed", "stopped")
 
-RESUMABLE_KINDS = ("train", "screen", "fold", "adapt")
+RESUMABLE_KINDS = ("train", "screen", "fold", "adapt", "distances")
 """Kinds of run that go on from what they have saved."""
 STOPPED_SENTENCE = "Stopped before the end. Resume goes on from what was saved."
 DIED_SENTENCE = (

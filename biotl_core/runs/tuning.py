@@ -1,6 +1,8 @@
 """Training a model on a dataset inside a run: from the backbone to the best weights."""
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any
@@ -18,11 +20,12 @@ from biotl_core.learning.examples import Examples
 from biotl_core.learning.model import Outputs, SequenceModel, build_model
 from biotl_core.learning.prediction import keep_lower_states, make_examples, model_store
 from biotl_core.learning.scaling import fit_head
-from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.settings import Letters, TrainingSettings, last_layer_settings
 from biotl_core.learning.training import Training
 from biotl_core.progress import Control
 from biotl_core.runs.folder import append_history
 from biotl_core.runs.judging import Trial
+from biotl_core.runs.verdict import FROZEN
 
 _SHARE_TO_KEEP = 0.5
 """Of the free disk (for random weights: memory) that the states of layers which do not learn may take."""
@@ -47,6 +50,8 @@ class Tuned:
         *,
         random_weights: bool = False,
         aside: str = "",
+        keeps_history: bool | None = None,
+        memory: MemoryStore | None = None,
     ) -> "Tuned":
         """Build the model, train it in `folder / "checkpoint"`, and put its best weights back.
 
@@ -58,13 +63,32 @@ class Tuned:
             accelerator: device, precision and processes.
             control: progress and stop.
             random_weights: forget the pretraining.
-            aside: a model trained beside the run's own: the end of its checkpoint's name; it leaves no history.
+            aside: a model trained beside the run's own: the end of its checkpoint's name.
+            keeps_history: whether the run's history tells of this training; None: where it is not one beside.
+            memory: features of these random weights that are known already.
         """
-        keeps_history = not aside
-        model = build_model(weights_folder, Outputs.of(dataset), settings, random_weights=random_weights)
+        keeps_history = not aside if keeps_history is None else keeps_history
+        memory = MemoryStore() if memory is None else memory
+        if settings.letters == "auto":
+            # A head is not shared out over devices.
+            try_out = partial(
+                cls.train, dataset, weights_folder, folder=folder, accelerator=accelerator, control=control,
+                random_weights=random_weights, keeps_history=False, memory=memory,
+            )  # fmt: skip
+            is_possible = _has_one_length(dataset) and accelerator.num_processes == 1
+            chosen = _choose_letters(settings, dataset, aside, try_out) if is_possible else "no"
+            settings = replace(settings, letters=chosen)
+        model = build_model(
+            weights_folder,
+            Outputs.of(dataset),
+            settings,
+            random_weights=random_weights,
+            training_sequences=dataset.part("train")["sequence"].tolist(),
+            device=accelerator.device,
+        )
         model.to(accelerator.device)
-        # No one will meet the features of random weights again.
-        store = None if random_weights else model_store(model, weights_folder)
+        # No one will meet the features of random weights again after this training.
+        store = memory if random_weights else model_store(model, weights_folder)
         everything = make_examples(model, dataset.table["sequence"], dataset.target_values(), store, control)
         if model.encoder.fixed_layers and model.encoder.is_packed:
             everything = _with_lower_states(
@@ -73,7 +97,8 @@ class Tuned:
         own = cls(model, None, dataset, everything)
         train, validation = (own.examples(dataset.part(part)) for part in ("train", "validation"))
         fit_head(model, train, control)
-        checkpoint = folder / "-".join(filter(None, ("checkpoint", aside)))
+        beside = "letters" if settings.letters == "yes" else ""
+        checkpoint = folder / "-".join(filter(None, ("checkpoint", aside, beside)))
         own.training = Training(model, train, validation, settings, checkpoint, accelerator)
         if keeps_history and accelerator.is_main_process:
             _rewrite_history(folder, own.training.history)
@@ -96,6 +121,29 @@ class Tuned:
         neighbourhood = settle_training(self.model, training, control) if is_number else None
         raw, difficulty = predict_with_difficulty(self.model, self._all, neighbourhood, control)
         return Trial.of(self._dataset, raw, difficulty), neighbourhood
+
+
+def _has_one_length(dataset: Dataset) -> bool:
+    return dataset.part("train")["sequence"].str.len().nunique() == 1
+
+
+def _choose_letters(
+    settings: TrainingSettings, dataset: Dataset, aside: str, train: Callable[..., Tuned]
+) -> Letters:
+    """Whether the head does better with the letters beside it: the last layer is learned both ways and validated.
+
+    Of a frozen backbone the better one is the model itself, found again by its checkpoint.
+    """
+    if dataset.part("validation").empty or settings.method == "scratch":
+        return "no"
+    frozen, name = settings, aside
+    if settings.method != "frozen":
+        frozen = last_layer_settings(settings, dataset.task)
+        name = "-".join(filter(None, (aside, FROZEN)))
+    plain = train(settings=replace(frozen, letters="no"), aside=name)
+    beside = train(settings=replace(frozen, letters="yes"), aside=name)
+    is_better = beside.training.state.best_score > plain.training.state.best_score
+    return "yes" if beside.model.letters is not None and is_better else "no"
 
 
 def _with_lower_states(

@@ -109,7 +109,7 @@ def answer_sentence(result: dict[str, Any]) -> str:
     best = best_simple(result)
     if best is None:
         return f"{start}. No simple method was run beside it."
-    reaches = f"the best simple method, {_lower_first(best.title)}, reaches {say_number(best.value)}"
+    reaches = f"the best simple method, {lower_first(best.title)}, reaches {say_number(best.value)}"
     return f"{start}; {reaches}{_conclusion(best, result['method'])}"
 
 
@@ -169,6 +169,6 @@ def comparison_note(results: dict[str, dict[str, Any]]) -> tuple[bool, str]:
     )
 
 
-def _lower_first(text: str) -> str:
+def lower_first(text: str) -> str:
     """The start of a title inside a sentence: small, unless it is an abbreviation (`"DNA"`, `"k-mer"`)."""
     return text if len(text) < 2 or not text[1].islower() else text[0].lower() + text[1:]

@@ -43,6 +43,7 @@ WORK = {
     "fold": ("biotl_core.runs.folding_run", "fold_run"),
     "study": ("biotl_core.runs.study_run", "study_run"),
     "adapt": ("biotl_core.runs.adapt_run", "adapt_run"),
+    "distances": ("biotl_core.runs.distance_run", "distance_run"),
 }
 """What does the work of each kind of run: module and function `(folder, control) -> closing sentence`."""
 

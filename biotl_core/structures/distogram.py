@@ -1,27 +1,30 @@
 """The distogram engine: distances learned from her structures, folded by gradient descent (torch)."""
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from safetensors.torch import load_file, save_file
 
 from biotl_core.errors import UserError
+from biotl_core.hardware import resolve_device
 from biotl_core.home import home_subfolder
 from biotl_core.progress import Control
-from biotl_core.structures.chains import CB, ProteinChain
+from biotl_core.structures.chains import ProteinChain
 from biotl_core.structures.distance_head import (
-    EDGES,
     DistanceHead,
     Features,
     open_features,
+    open_head,
     predict_bins,
+    save_head,
     train_head,
 )
 from biotl_core.structures.engines import FoldSettings, Predict
 from biotl_core.structures.folding import Restraints, fold
+from biotl_core.structures.pair_measures import EDGES, LONG
 from biotl_core.structures.rebuilding import rebuild_backbone
 from biotl_core.structures.result_files import contact_probability
 from biotl_core.structures.results import StructureResult, as_atoms, check_sequence
@@ -30,9 +33,8 @@ LONGEST = 600
 FEWEST = 5
 """Structures below which nothing is learned."""
 _SHORTEST_CHAIN = 30
-_VERSION = 1
+_VERSION = 2
 """Counted up when heads that were kept before must not be used any more."""
-_LONG_RANGE = 24
 
 
 def open_distogram(chains: list[ProteinChain], settings: FoldSettings, control: Control) -> Predict:
@@ -48,58 +50,105 @@ def open_distogram(chains: list[ProteinChain], settings: FoldSettings, control: 
             f"least {FEWEST} are needed. Add structures, or use the engine 'template'."
         )
     control.step("Loading the backbone", 0, 0)
-    features = open_features(settings.backbone)
+    features = open_features(settings.backbone, resolve_device(settings.device).name)
     head = _learned(features, usable, settings, control)
     about = {"structures_learned_from": len(usable), **settings.of("distogram")}
     return lambda sequence, name, control: fold_with_head(features, head, sequence, name, about, control)
 
 
+def open_learned(chains: list[ProteinChain], settings: FoldSettings, control: Control) -> Predict:
+    """The head of a finished run that learned distances; UserError when none is named, or it is damaged."""
+    del chains  # it has learned already
+    if not settings.head:
+        raise UserError(
+            "Choose the run that has learned distances; there is one for each training on the page Runs."
+        )
+    control.step("Loading the backbone", 0, 0)
+    features, head, known = open_head(Path(settings.head), resolve_device(settings.device).name)
+    about = {
+        **settings.of("learned"),
+        **{name: known[name] for name in ("structures_learned_from", "run", "backbone")},
+    }
+    return lambda sequence, name, control: fold_with_head(
+        features, head, sequence, name, about, control, "learned"
+    )
+
+
 def _learned(
     features: Features, chains: list[ProteinChain], settings: FoldSettings, control: Control
 ) -> DistanceHead:
-    folder = home_subfolder("distance-heads") / _key(chains, settings)
-    file = folder / "head.safetensors"
-    if file.is_file():
-        head = DistanceHead(features.width)
-        head.load_state_dict(load_file(file))
-        return head.eval()
+    folder = home_subfolder("distance-heads") / _key(features, chains, settings)
+    if (folder / "head.json").is_file():
+        return open_head(folder, features.device)[1]
     head = train_head(features, chains, settings.passes, settings.seed, control)
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder / "head.writing"
-    save_file(head.state_dict(), fresh)
-    fresh.rename(file)
-    (folder / "about.json").write_text(
-        json.dumps(settings.of("distogram") | {"chains": [c.name for c in chains]})
-    )
+    about = {"fingerprint": features.fingerprint, "chains": [chain.name for chain in chains]}
+    save_head(head, folder, settings.of("distogram") | about)
     return head
 
 
-def _key(chains: Sequence[ProteinChain], settings: FoldSettings) -> str:
-    digest = hashlib.sha256(f"{_VERSION} {settings.backbone} {settings.passes} {settings.seed}".encode())
+def _key(features: Features, chains: Sequence[ProteinChain], settings: FoldSettings) -> str:
+    digest = hashlib.sha256(f"{_VERSION} {features.fingerprint} {settings.passes} {settings.seed}".encode())
     for chain in chains:
         digest.update(chain.sequence.encode() + np.nan_to_num(chain.ca).astype(np.float32).tobytes())
     return digest.hexdigest()[:24]
 
 
 def fold_with_head(
-    features: Features, head: DistanceHead, sequence: str, name: str, about: dict, control: Control
+    features: Features,
+    head: DistanceHead,
+    sequence: str,
+    name: str,
+    about: dict,
+    control: Control,
+    engine: str = "distogram",
 ) -> StructureResult:
     """The structure of a chain from the distances that a head expects."""
     began = time.perf_counter()
     sequence = check_sequence(sequence, name, LONGEST)
     control.step("Expecting distances", 0, 0)
     bins = predict_bins(features, head, sequence)
-    folded = fold(len(sequence), restraints_from_bins(bins[0]), control)
-    backbone = rebuild_backbone(folded.ca)
+    notes = (
+        f"Distances were learned from {about['structures_learned_from']} structures; for a protein unlike them "
+        "this is a sketch.",
+        "Distances know no hand: of both mirror images the one with the commoner turns of the backbone is shown.",
+    )
+    return folded_from_bins(bins, sequence, name, engine, about, notes, began, control)
+
+
+def folded_from_bins(
+    bins: np.ndarray,
+    sequence: str,
+    name: str,
+    engine: str,
+    about: dict[str, Any],
+    notes: tuple[str, ...],
+    began: float,
+    control: Control,
+    restraints: Restraints | None = None,
+) -> StructureResult:
+    """The structure whose distances agree best with probabilities of bins (2, n, n, bins).
+
+    Args:
+        bins: between alpha and between beta carbons.
+        sequence: as checked.
+        name: of the sequence.
+        engine: that expects these distances.
+        about: its settings.
+        notes: what is to know before trusting it.
+        began: `time.perf_counter()` at its beginning.
+        control: progress and stop.
+        restraints: what is folded from instead of the bins, where not all of them are to be believed.
+    """
+    folded = fold(len(sequence), restraints or restraints_from_bins(bins[0]), control)
     confidence = expected_lddt(bins[0], folded.ca)
     contacts = contact_probability(bins[1], EDGES)
     return StructureResult(
         name=name,
         sequence=sequence,
-        atoms=as_atoms(sequence, backbone, confidence),
+        atoms=as_atoms(sequence, rebuild_backbone(folded.ca), confidence),
         confidence=confidence,
         confidence_kind="expected lDDT",
-        engine="distogram",
+        engine=engine,
         settings=about,
         seconds=time.perf_counter() - began,
         distogram=bins[1],
@@ -109,11 +158,7 @@ def fold_with_head(
             "hand_margin": folded.hand_margin,
             "expected_long_contacts": expected_long_contacts(contacts),
         },
-        notes=(
-            f"Distances were learned from {about['structures_learned_from']} structures; for a protein unlike them "
-            "this is a sketch.",
-            "Distances know no hand: of both mirror images the one with the commoner turns of the backbone is shown.",
-        ),
+        notes=notes,
     )
 
 
@@ -158,27 +203,7 @@ def expected_lddt(bins: np.ndarray, ca: np.ndarray) -> np.ndarray:
 
 def expected_long_contacts(contacts: np.ndarray) -> float:
     """The mean probability of the L most probable contacts at least 24 residues apart: P@L as the head expects it."""
-    i, j = np.triu_indices(len(contacts), _LONG_RANGE)
+    i, j = np.triu_indices(len(contacts), LONG)
     if len(i) == 0:
         return 0.0
     return float(np.sort(contacts[i, j])[::-1][: len(contacts)].mean())
-
-
-def true_contacts(chain: ProteinChain) -> np.ndarray:
-    """Whether beta carbons are within 8 Å, shape (n, n); nan where not resolved."""
-    from biotl_core.structures.alignment import filled_backbone
-
-    points = filled_backbone(chain)[:, CB]
-    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
-    return np.where(np.isnan(distance), np.nan, distance < 8.0)
-
-
-def precision_at_l(scores: np.ndarray, contacts: np.ndarray, share: float = 1.0) -> float:
-    """Share of true contacts among the L * share highest scores of pairs at least 24 residues apart (P@L)."""
-    i, j = np.triu_indices(len(scores), _LONG_RANGE)
-    known = ~np.isnan(contacts[i, j])
-    i, j = i[known], j[known]
-    if len(i) == 0:
-        return float("nan")
-    top = np.argsort(scores[i, j])[::-1][: max(1, round(len(scores) * share))]
-    return float(contacts[i[top], j[top]].mean())

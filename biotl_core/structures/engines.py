@@ -28,6 +28,15 @@ class FoldSettings:
     backbone: str = _setting(
         "biotl-protein", "Backbone", "Whose features the distances are learned from.", ("distogram",)
     )
+    head: str = _setting(
+        "", "Run", "The finished run whose distances are used: its name or its folder.", ("learned",)
+    )
+    adapter: str = _setting(
+        "",
+        "Adapted in run",
+        "A finished run that adapted ESMFold to structures: its name or folder.",
+        ("esmfold",),
+    )
     passes: int = _setting(
         80,
         "Passes over the structures",
@@ -52,7 +61,7 @@ class FoldSettings:
         "auto",
         "Where it runs",
         "auto takes the graphics card when there is one.",
-        ("esmfold", "esmfold2", "distogram"),
+        ("esmfold", "esmfold2", "distogram", "learned", "attention"),
     )
     over_memory: bool = _setting(
         False,
@@ -134,6 +143,27 @@ _DISTOGRAM = Engine(
     needs_structures=True,
     reference="Distances learned and folded as in Senior et al., Nature 577, 706 (2020)",
 )
+_LEARNED = Engine(
+    "learned",
+    "From a run that learned distances",
+    "Expects contacts and distances by a finished run of yours (Learn from structures, contacts or distances), and "
+    "folds from them. How far to trust it, its test chains say; for a protein unlike them it is a sketch.",
+    "expected lDDT",
+    (f"{_ROOM}.distogram", "open_learned"),
+    reference="Distances learned and folded as in Senior et al., Nature 577, 706 (2020)",
+)
+_ATTENTION = Engine(
+    "attention",
+    "Contacts by ESM-2's attention",
+    "Which residues touch, as a protein language model tells without having been shown structures; seconds a chain. A "
+    "map of contacts to look at; the fold made of it is a sketch.",
+    "expected lDDT",
+    (f"{_ROOM}.attention_contacts", "open_attention_contacts"),
+    hub_id="facebook/esm2_t33_650M_UR50D",
+    licence="MIT",
+    needs="2.6 GB to download; 4 GB of memory",
+    reference="Rao et al., ICLR 2021; Lin et al., Science 379, 1123 (2023)",
+)
 _ESMFOLD = Engine(
     "esmfold",
     "ESMFold",
@@ -159,7 +189,9 @@ _ESMFOLD2 = Engine(
     reference="Biohub, ESMFold2 (2026)",
 )
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (_TEMPLATE, _DISTOGRAM, _ESMFOLD, _ESMFOLD2)}
+ENGINES: dict[str, Engine] = {
+    engine.name: engine for engine in (_TEMPLATE, _DISTOGRAM, _LEARNED, _ATTENTION, _ESMFOLD, _ESMFOLD2)
+}
 """Every engine by its name, those that work at once first."""
 
 

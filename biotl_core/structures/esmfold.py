@@ -34,7 +34,7 @@ _CPU_GB = {"esmfold": 16.0, "esmfold2": 30.0}
 _SMALLEST_CHUNK = 8
 _NOT_NEEDED = ("contact_head", "position_ids", "inv_freq")
 """Weights that published files leave out and that folding does not use."""
-_EDGES = np.linspace(2.3125, 21.6875, 63)
+EDGES = np.linspace(2.3125, 21.6875, 63)
 """Upper edges of ESMFold's 64 distance bins in Å (as in AlphaFold)."""
 
 
@@ -126,19 +126,39 @@ def with_smaller_chunks(run: Callable[[int], Any], chunk: int, name: str) -> tup
             torch.cuda.empty_cache()
 
 
-def open_esmfold(chains: list[ProteinChain], settings: FoldSettings, control: Control) -> Predict:
-    """Load ESMFold from this computer; UserError with what to do when it is not here."""
-    del chains  # it needs none
+def load_esmfold(device: Device, control: Control) -> Any:
+    """The network on a device, ready to fold; UserError with what to do when it is not on this computer."""
     from transformers import EsmForProteinFolding
 
-    engine = ENGINES["esmfold"]
-    folder, device = weights_folder(engine), resolve_device(settings.device)
+    folder = weights_folder(ENGINES["esmfold"])
     control.step("Loading ESMFold", 0, 0)
     model = _load(EsmForProteinFolding, folder).to(device.name)
     if device.kind == "cuda":
         model.esm.half()  # the language model was trained in half precision; the trunk is not
         torch.backends.cuda.matmul.allow_tf32 = True
-    about = _about(engine, folder, settings)
+    return model
+
+
+def open_esmfold(chains: list[ProteinChain], settings: FoldSettings, control: Control) -> Predict:
+    """Load ESMFold from this computer, with what a run of hers has added to it where one is named.
+
+    Raises:
+        UserError: it is not here, or the adapter is damaged.
+    """
+    del chains  # it needs none
+    device = resolve_device(settings.device)
+    model = load_esmfold(device, control)
+    if settings.adapter:
+        from biotl_core.structures.esmfold_adaptation import add_saved_adapter
+
+        add_saved_adapter(model, Path(settings.adapter))
+    return folding_with(model, device, settings)
+
+
+def folding_with(model: Any, device: Device, settings: FoldSettings) -> Predict:
+    """A loaded ESMFold as a function from sequences to structures."""
+    engine = ENGINES["esmfold"]
+    about = _about(engine, weights_folder(engine), settings)
 
     def predict(sequence: str, name: str, control: Control) -> StructureResult:
         began = time.perf_counter()
@@ -149,7 +169,7 @@ def open_esmfold(chains: list[ProteinChain], settings: FoldSettings, control: Co
 
         def run(chunk: int) -> dict[str, np.ndarray]:
             model.trunk.set_chunk_size(chunk)
-            return _run_esmfold(model, joined, settings.recycles)
+            return run_esmfold(model, joined, settings.recycles)
 
         out, chunk = with_smaller_chunks(run, first_chunk(len(joined.sequence), settings.chunk), name)
         return _esmfold_result(name, joined, out, about | {"chunk": chunk}, time.perf_counter() - began)
@@ -157,15 +177,19 @@ def open_esmfold(chains: list[ProteinChain], settings: FoldSettings, control: Co
     return predict
 
 
-def _run_esmfold(model: Any, joined: Joined, recycles: int) -> dict[str, np.ndarray]:
-    """One sequence a call: ESMFold's pTM is of the whole batch, and padding counts."""
+def as_codes(sequence: str, device: Any) -> torch.Tensor:
+    """The letters as ESMFold's numbers, shape (1, length)."""
     from transformers.models.esm.openfold_utils import residue_constants
-    from transformers.models.esm.openfold_utils.feats import atom14_to_atom37
 
     order = residue_constants.restype_order_with_x
-    letters = torch.tensor(
-        [[order.get(letter, order["X"]) for letter in joined.sequence]], device=model.device
-    )
+    return torch.tensor([[order.get(letter, order["X"]) for letter in sequence]], device=device)
+
+
+def run_esmfold(model: Any, joined: Joined, recycles: int) -> dict[str, np.ndarray]:
+    """One sequence a call: ESMFold's pTM is of the whole batch, and padding counts."""
+    from transformers.models.esm.openfold_utils.feats import atom14_to_atom37
+
+    letters = as_codes(joined.sequence, model.device)
     positions = torch.from_numpy(joined.positions)[None].to(model.device)
     with torch.no_grad():
         out = model(letters, torch.ones_like(letters), position_ids=positions, num_recycles=recycles)
@@ -216,7 +240,7 @@ def _esmfold_result(
         seconds=seconds,
         pae=out["pae"][pairs],
         distogram=out["distogram"][pairs],
-        distance_edges=_EDGES,
+        distance_edges=EDGES,
         scores={"mean_confidence": float(confidence.mean()), "ptm": float(out["ptm"].ravel()[0])},
         notes=_notes(chain),
     )

@@ -193,7 +193,11 @@ def make_dataset(chains: Sequence[ProteinChain], label: str, source: str) -> Lab
         if reason:
             left_out.append({"name": chain.name, "reason": reason})
         else:
-            rows[chain.sequence] = {"name": chain.name, "sequence": _valid(chain.sequence), "target": values}
+            rows[chain.sequence] = {
+                "name": chain.name,
+                "sequence": valid_letters(chain.sequence),
+                "target": values,
+            }
     if len(rows) < FEWEST:
         why = f" (the first: {left_out[0]['name']}, {left_out[0]['reason']})" if left_out else ""
         raise UserError(
@@ -215,7 +219,8 @@ def _usable(chain: ProteinChain, entry: Label) -> tuple[str, Values | None]:
     return ("" if values is not None else entry.why_not), values
 
 
-def _valid(sequence: str) -> str:
+def valid_letters(sequence: str) -> str:
+    """The letters of proteins, X for all others."""
     valid = ALPHABETS["protein"].valid
     return "".join(letter if letter in valid else "X" for letter in sequence)
 

@@ -21,6 +21,10 @@ STYLES: dict[Style, tuple[str, str]] = {
 }
 """Name and explanation of each way to draw."""
 
+Background = Literal["theme", "white", "black"]
+BACKGROUNDS: dict[Background, str] = {"theme": "As the page", "white": "White", "black": "Black"}
+"""What each background is called."""
+
 _VIEWER = Path(__file__).parent / "viewer"
 LIBRARY = Path(__file__).parents[2] / "static" / "3Dmol-min.js"
 
@@ -40,6 +44,9 @@ def scene(
     height: int = 480,
     partner: int | None = None,
     link: str | None = None,
+    side_chains: bool = False,
+    labels: bool = False,
+    background: Background = "theme",
 ) -> dict[str, Any]:
     """Everything the viewer needs, as values that JSON knows.
 
@@ -53,6 +60,9 @@ def scene(
         height: of the viewer, in pixels.
         partner: a second row, marked with a line to the first.
         link: viewers of one page with the same link turn together.
+        side_chains: draw them as sticks on cartoons and surfaces.
+        labels: write name and number, as in the file, at residues that are far enough apart to read.
+        background: in `BACKGROUNDS`.
     """
     table = structure.residues
     shapes = table["secondary_structure"].map({HELIX: "h", STRAND: "s"}).fillna("c")
@@ -83,6 +93,9 @@ def scene(
         "selected": selected,
         "partner": partner,
         "link": link,
+        "side_chains": side_chains,
+        "labels": labels,
+        "background": background,
         "ligands": show_ligands,
         "height": height,
     }

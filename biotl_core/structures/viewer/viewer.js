@@ -4,6 +4,8 @@
 const LIBRARY = ['app/static/3Dmol-min.js', '../app/static/3Dmol-min.js'];
 const SS = { h: 'h', s: 's' };
 const MAX_SURFACE_ATOMS = 12000;
+const MAX_LABELS = 40;
+const MAIN_CHAIN = new Set(['N', 'C', 'O', 'OXT']); // the alpha carbon belongs to both
 const MAX_STRIP = 4000;
 
 function loadScript(path) {
@@ -60,7 +62,8 @@ class StructureView {
   }
 
   ground() {
-    return hexOf(getComputedStyle(this.find('.ground')).backgroundColor);
+    const chosen = { white: '#ffffff', black: '#000000' }[this.data?.background];
+    return chosen ?? hexOf(getComputedStyle(this.find('.ground')).backgroundColor);
   }
 
   // The wheel zooms once the viewer was clicked; before, it scrolls the page past the viewer.
@@ -77,9 +80,13 @@ class StructureView {
     this.stage.style.setProperty('--stage-height', `${data.height}px`);
     this.find('.canvas').setAttribute('aria-label', `3D view of ${data.name}`);
     if (before?.text !== data.text) this.readModel();
-    const look = JSON.stringify([data.style, data.chain, data.ligands, data.colours, data.traced]);
+    if (before?.background !== data.background) this.viewer.setBackgroundColor(this.ground());
+    const look = JSON.stringify([
+      data.style, data.chain, data.ligands, data.colours, data.traced, data.side_chains, data.labels, data.background,
+    ]);
     if (this.look !== look || before?.text !== data.text) {
       this.applyStyle();
+      this.drawLabels();
       this.drawLegend();
       this.drawStrip();
       if (before?.text !== data.text || before?.chain !== data.chain) this.zoomHome();
@@ -188,7 +195,28 @@ class StructureView {
       viewer.setStyle({ predicate: (atom) => ligand(atom) && atom.bonds.length > 0 }, { stick: { radius: 0.2 } });
       viewer.setStyle({ predicate: (atom) => ligand(atom) && atom.bonds.length === 0 }, { sphere: { radius: 0.8 } });
     }
+    if (data.side_chains && (data.style === 'cartoon' || data.style === 'surface')) {
+      const isSide = (atom) => polymer(atom) && !MAIN_CHAIN.has(atom.atom);
+      viewer.addStyle({ predicate: isSide }, { stick: { radius: 0.13, colorfunc: carbons } });
+    }
     if (data.style === 'surface') this.addSurface(polymer, paint);
+  }
+
+  // Names and numbers as in the file; of long chains every so many residues, so that they can be read.
+  drawLabels() {
+    const { viewer, data } = this;
+    viewer.removeAllLabels();
+    if (!data.labels) return;
+    const rows = this.anchors.map((anchor, row) => [anchor, row]).filter(([anchor]) => anchor && this.isShown(anchor));
+    const step = Math.ceil(rows.length / MAX_LABELS);
+    const dark = inkOn(this.ground()) === '#ffffff';
+    rows.forEach(([anchor, row], place) => {
+      if (place % step) return;
+      viewer.addLabel(`${data.names[row]} ${data.numbers[row]}`, {
+        position: anchor, fontSize: 11, inFront: true, alignment: 'center',
+        fontColor: dark ? '#f5f5f5' : '#1c2523', backgroundColor: dark ? '#000000' : '#ffffff', backgroundOpacity: 0.55,
+      });
+    });
   }
 
   addSurface(polymer, paint) {
