@@ -7,6 +7,7 @@ symbols     recall and precision on gene symbols that are unique in both annotat
 simulated   orthologs by divergence, against a known history
 many        N simulated genomes all against all, and then one more
 remote      remote homology: head, frozen backbone, random weights, composition, Smith-Waterman, MMseqs2
+clans       the same on pairs of Pfam, those of one clan apart where --clans tells them
 orthobench  nearest neighbours among curated orthogroups
 calibration what the transfer tier calls 90 % certain, on folds that its head never saw
 """
@@ -252,10 +253,16 @@ def run_many(data: Path, n_genomes: int = 20, n_genes: int = 4000) -> None:
             )
 
 
-def run_remote(data: Path, clans: Path | None = None) -> None:
+def run_remote(data: Path) -> None:
     from benchmarks.remote_homology import print_remote
 
-    print_remote(data, clans)
+    print_remote(data)
+
+
+def run_clans(data: Path, clans: Path | None = None) -> None:
+    from benchmarks.remote_homology import print_clans
+
+    print_clans(data, clans)
 
 
 def run_orthobench(data: Path) -> None:
@@ -277,6 +284,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "simulated": run_simulated,
     "many": run_many,
     "remote": run_remote,
+    "clans": run_clans,
     "orthobench": run_orthobench,
     "calibration": run_calibration,
 }
@@ -289,7 +297,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument(
-        "--only", default="pairs,small,symbols,simulated,remote,calibration", help="parts, with commas"
+        "--only", default="pairs,small,symbols,simulated,remote,clans,calibration", help="parts, with commas"
     )
     parser.add_argument(
         "--clans", type=Path, help="DCTdomain's pfam_max50.pair, which tells pairs of one clan"
@@ -305,8 +313,8 @@ def main() -> None:
         return
     for name in options.only.split(","):
         print(f"\n## {name}", flush=True)
-        if name == "remote":
-            run_remote(options.data, options.clans)
+        if name == "clans":
+            run_clans(options.data, options.clans)
         elif name == "many":
             run_many(options.data, options.genomes, options.genes)
         else:

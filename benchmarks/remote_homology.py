@@ -65,7 +65,7 @@ def cosine_of_pairs(unit: np.ndarray, pairs: pd.DataFrame) -> np.ndarray:
     return (unit[pairs["first"]] * unit[pairs["second"]]).sum(axis=1)
 
 
-def print_remote(data: Path, clans: Path | None) -> None:
+def print_remote(data: Path) -> None:
     families, started = read_families(data), time.process_time()
     weights = locate_backbone(find_backbone(BACKBONE))
     encoder = load_encoder(weights, "protein")
@@ -81,7 +81,6 @@ def print_remote(data: Path, clans: Path | None) -> None:
     random_scope = protein_features(random, test["sequence"].tolist(), MemoryStore())
     is_train, width = (families.scope["part"] == TRAIN).to_numpy(), encoder.width
 
-    kinds = pair_kinds(families.pairs, clans)
     print(f"\nSCOPe, {len(test):,} domains of test folds, share of first hits that are right ({PUBLISHED})")
     train_labels = families.scope["superfamily"].to_numpy()[is_train]
     heads = [
@@ -111,7 +110,17 @@ def print_remote(data: Path, clans: Path | None) -> None:
     if (found := mmseqs_table(test)) is not None:
         print(f"  MMseqs2 (-s 7.5): {say(hit_shares(found, test))}")
 
-    print(f"\nPfam pairs, recall at {FALSE_SHARE:.0%} false positives")
+
+def print_clans(data: Path, clans: Path | None) -> None:
+    """Pairs of Pfam: what each way of seeing finds; the head learns from other clans of Pfam alone."""
+    families = read_families(data)
+    weights = locate_backbone(find_backbone(BACKBONE))
+    encoder = load_encoder(weights, "protein")
+    store = open_store(weights, encoder, "sequence")
+    pfam = protein_features(encoder, families.pfam["sequence"].tolist(), store)
+    kinds = pair_kinds(families.pairs, clans)
+    counts = ", ".join(f"{kind} {n:,}" for kind, n in zip(*np.unique(kinds, return_counts=True), strict=True))
+    print(f"\nPfam pairs ({counts}), recall at {FALSE_SHARE:.0%} false positives")
     proteins = [clean(protein) for protein in families.pfam["sequence"]]
     order = np.argsort(families.pairs["first"].to_numpy(), kind="stable")
     first, second = families.pairs["first"].to_numpy()[order], families.pairs["second"].to_numpy()[order]
@@ -119,12 +128,12 @@ def print_remote(data: Path, clans: Path | None) -> None:
     scores[order] = score_pairs(proteins, proteins, first, second)
     views = {
         "composition": centred_unit_rows(composition(families.pfam["sequence"])),
-        "frozen backbone, mean": centred_unit_rows(pfam[:, :width]),
+        "frozen backbone, mean": centred_unit_rows(pfam[:, : encoder.width]),
     }
     for name, unit in views.items():
         print(f"  {name}: {say(recall_at(cosine_of_pairs(unit, families.pairs), kinds))}", flush=True)
     print(f"  Smith-Waterman: {say(recall_at(scores, kinds))}", flush=True)
-    by_head = head_across_clans(families, scope[is_train], train_labels, pfam)
+    by_head = head_across_clans(families, pfam)
     print(f"  trained head, clans apart: {say(recall_at(by_head, kinds))}")
     both = union_across_clans(scores, by_head, families, kinds)
     print(f"  Smith-Waterman and head, clans apart: {say(recall_at(both, kinds))}")
@@ -194,13 +203,13 @@ def clan_folds(families: np.ndarray) -> np.ndarray:
     return np.random.default_rng(1).permutation(families.max() + 1)[families] % N_FOLDS
 
 
-def head_across_clans(families, scope: np.ndarray, labels: np.ndarray, pfam: np.ndarray) -> np.ndarray:
+def head_across_clans(families, pfam: np.ndarray) -> np.ndarray:
     """Cosines of pairs by heads that saw neither protein's clan."""
     family, pairs = families.pfam["family"].to_numpy(), families.pairs
     folds, cosines = clan_folds(family), np.zeros(len(pairs))
     for fold in range(N_FOLDS):
         seen = folds != fold
-        head = train_on([scope, pfam[seen]], [labels, family[seen]], HeadSettings(), Control())
+        head = train_on([pfam[seen]], [family[seen]], HeadSettings(), Control())
         asked = (folds[pairs["first"]] == fold) | (folds[pairs["second"]] == fold)
         cosines[asked] = cosine_of_pairs(head.vectors(pfam), pairs)[asked]
     return cosines
