@@ -109,8 +109,9 @@ def bench_screen(data: Path, n: int) -> None:
     import pyarrow.parquet as pq
     import torch
 
+    from biotl_core.hardware import resolve_device
     from biotl_core.learning.two_towers import TowerSettings
-    from biotl_core.runs.pair_learning import learn_pairs, molecule_side
+    from biotl_core.runs.pair_learning import learn_pairs
     from biotl_core.runs.target_screen import TargetScreen
     from biotl_core.screening.library import open_library
     from biotl_core.screening.library_store import LibraryStore
@@ -121,6 +122,7 @@ def bench_screen(data: Path, n: int) -> None:
     pairs = load_pairs(data / "interactions" / "davis")
     parts = split_pairs(pairs, "given").parts
     learned = learn_pairs(pairs, parts, TowerSettings(steps=50), Control(), own_vectors=False)
+    torch.set_num_threads(resolve_device("cpu").n_cores)  # as the worker of a screen
     table = pq.read_table(data / "pretraining" / "dude_zinc_1184k.parquet", columns=["smiles"])
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BIOTL_HOME"] = folder
@@ -129,12 +131,12 @@ def bench_screen(data: Path, n: int) -> None:
             for i, smiles in enumerate(table["smiles"].to_pylist()[:n]):
                 file.write(f"{smiles} molecule{i}\n")
         model_folder = Path(folder) / "model"
-        learned.model.save(model_folder)
+        learned.group.save(model_folder)
         proteins = pd.DataFrame({"sequence": pairs.proteins, "name": pairs.protein_names})
         result = learned.result | {"chosen": "towers"}
         target = TargetScreen(
             Path(folder), pairs.proteins[0], result, pairs.table.assign(part=parts), list(pairs.molecules), proteins,
-            learned.model, learned.description,
+            learned.group, learned.reader,
         )  # fmt: skip
         scorer = target.scorer()
         began, cpu = time.monotonic(), _cpu_seconds()
@@ -151,10 +153,8 @@ def bench_screen(data: Path, n: int) -> None:
         child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
         smiles = table["smiles"].to_pylist()[:300]
         loop = time.monotonic()
-        for (
-            one
-        ) in smiles:  # what a loop over pairs does: molecule and target through the towers for every pair
-            predict_one(learned, pairs.proteins[0], one, molecule_side)
+        for one in smiles:  # what a loop over pairs does: both sides through the towers for every pair
+            predict_one(learned, pairs.proteins[0], one)
         one_pair = (time.monotonic() - loop) / len(smiles)
     print(f"\nScreen of {store.n_molecules:,} molecules against one target, two towers over fingerprints")
     print(
@@ -167,14 +167,13 @@ def bench_screen(data: Path, n: int) -> None:
           f"{one_pair * store.n_molecules / ranked:,.0f} once kept", flush=True)  # fmt: skip
 
 
-def predict_one(learned: object, protein: str, smiles: str, molecule_side: object) -> float:
+def predict_one(learned: object, protein: str, smiles: str) -> float:
     """One molecule and one target protein, as a loop over pairs computes them."""
     from biotl_core.learning.two_towers import encode, product
-    from biotl_core.runs.pair_learning import protein_side
 
-    first = encode(learned.model, "molecule", molecule_side(fingerprints([smiles])))
-    second = encode(learned.model, "protein", protein_side(learned.description, [protein]))
-    return float(product(learned.model, first, second)[0, 0])
+    first = encode(learned.group, "molecule", learned.reader.molecules(fingerprints([smiles]), [smiles]))
+    second = encode(learned.group, "protein", learned.reader.proteins([protein]))
+    return float(product(learned.group, first, second)[0, 0])
 
 
 def _cpu_seconds() -> float:
@@ -286,7 +285,7 @@ def main() -> None:
     parser.add_argument("--splits", nargs="*", default=["cold_molecule", "cold_target"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--molecules", type=int, default=1_000_000)
     parser.add_argument("--targets", type=int, default=102, help="of DUD-E")
     options = parser.parse_args()

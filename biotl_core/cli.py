@@ -117,9 +117,6 @@ def _add_train(all_verbs: Any) -> None:
     )
     verb.add_argument("--backbone", metavar="NAME|PATH", help="default: the embedded one of the modality")
     verb.add_argument(
-        "--partner", metavar="COLUMN", help="column of target proteins: learn pairs with the molecules"
-    )
-    verb.add_argument(
         "--split", choices=tuple({**SPLITS, **PAIR_SPLITS}), help="how train, validation and test are made"
     )
     verb.add_argument("--fractions", metavar="T,V,T", help="shares of the parts, such as 0.8,0.1,0.1")
@@ -134,6 +131,7 @@ def _add_train(all_verbs: Any) -> None:
     verb.add_argument(
         "--random-twin", action="store_true", help="also train the same backbone from random weights"
     )
+    screening.add_pair_options(verb)
     settings = verb.add_argument_group("settings")
     for setting in fields(TrainingSettings):
         _add_setting(settings, setting)

@@ -9,6 +9,7 @@ from biotl_core.wording import plain_sentence
 from widgets import begin_page, draw_answer, draw_error, draw_shell_command
 from widgets.describe import describe_dataset, describe_left_out
 from widgets.findings_view import chosen_repairs, draw_changes, draw_findings, undone_repairs
+from widgets.pair_handover import draw_pair_handover
 from widgets.reading_form import chosen_columns, draw_reading_form
 from widgets.save_dataset import draw_saving, reading_options
 from widgets.split_form import chosen_split, draw_leak, draw_part_column_choice, draw_parts, draw_split_form
@@ -42,6 +43,7 @@ except UserError as error:
     st.stop()
 store = table_store(table_id)
 draw_chosen_table(table_id, raw)
+draw_pair_handover(table_id, raw)
 answer = st.container()
 
 try:

@@ -9,7 +9,7 @@ from widgets.assay_source import chosen_assay_table, draw_assay_chooser, draw_ne
 from widgets.assay_view import draw_assay
 from widgets.hits_view import add_run_of_screen, draw_screen
 from widgets.kept_results import choose_result
-from widgets.pairs_view import choose_target, draw_pairs, draw_repurposing
+from widgets.pairs_view import draw_pairs, draw_repurposing, pair_target
 from widgets.screen_form import draw_screen_form
 
 begin_page("screening", "Learn from the molecules that you measured, then rank a library of others with it.")
@@ -28,7 +28,7 @@ else:
     result = draw_assay(run) if assay else draw_pairs(run)
     if result is not None:
         st.subheader("Rank a library", anchor=False)
-        draw_screen_form(run, result, choose_target(run) if run is pairs else "")
+        draw_screen_form(run, result, pair_target(run) if run is pairs else None)
         if run is pairs:
             draw_repurposing(run)
         screen = choose_result("screen")
@@ -37,7 +37,7 @@ else:
             asked = read_config(screen)
             options = {"run": run, "library": asked.get("library", "LIBRARY.smi"), "output": "hits.csv"}
             command = shell_command(
-                "screen", options | ({"target_protein": "TARGET.fasta"} if run is pairs else {})
+                "screen", options | ({"target_protein": "TARGET"} if run is pairs else {})
             )
 draw_shell_command(command)
 with st.expander("How was this computed"):

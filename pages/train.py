@@ -16,6 +16,7 @@ from widgets.describe import describe_dataset, describe_parts
 from widgets.distance_training import draw_distance_training
 from widgets.kept import kept
 from widgets.method_ladder import cost_of_methods, draw_method_ladder
+from widgets.pair_handover import draw_pair_handover_of
 from widgets.settings_form import chosen_settings, draw_more_settings, draw_setting
 from widgets.shell_twin import train_command
 
@@ -26,7 +27,7 @@ dataset = require_dataset()
 folder = find_dataset(chosen_dataset_name() or "")
 task, workload = dataset.task, Workload.of(dataset)
 device_names = [device.name for device in devices()]
-settings = chosen_settings(task, device_names)
+settings = chosen_settings(task, device_names, dataset.modality)
 device = resolve_device(settings.device)
 
 with st.container(horizontal=True, vertical_alignment="center"):
@@ -34,6 +35,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
         f"**{plain(folder.name)}**: {describe_dataset(dataset)}; {describe_parts(dataset)}.", width="content"
     )
     link_page("data", "Change", ":material/edit:", dataset=folder.name)
+
+draw_pair_handover_of(folder)
 
 st.subheader("Which model to start from", anchor=False)
 backbone = choose_backbone(dataset.modality, device)
@@ -51,7 +54,7 @@ random_twin = settings.method != "scratch" and st.checkbox(
     "Takes about as long again (random initialisation).",
     **kept("train", "random_twin", False),
 )
-draw_more_settings(settings, task, device_names)
+draw_more_settings(settings, task, device_names, dataset.modality)
 
 st.subheader("What it will cost", anchor=False)
 cost = estimate_cost(backbone, workload, settings, device)

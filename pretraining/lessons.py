@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from biotl_core.backbones.encoder import Encoder, Tokens
+from biotl_core.backbones.encoder import Encoder
+from biotl_core.backbones.tokenizer import Tokens
 
 _CLASSES = "HEC"
 _UNKNOWN = -100

@@ -2,14 +2,18 @@
 
 import json
 
+import pandas as pd
 import pytest
 import torch
+from test_training import make_dataset
+from tiny_backbones import make_esm
 from transformers.models.esm import modeling_esm
 
 from biotl_core.cli import main
-from biotl_core.learning import rivals
+from biotl_core.learning import rivals, training_races
 from biotl_core.learning.rivals import Contestant, Race, as_released, forward_gflop, run_in_turn
-from biotl_core.verbs.benchmarking import tell_race
+from biotl_core.learning.training_races import Reached, ScoreRace, race_to_score
+from biotl_core.verbs.benchmarking import tell_race, tell_score_race
 
 CPU = torch.device("cpu")
 
@@ -67,7 +71,7 @@ def test_only_rivals_run_as_released():
     assert modeling_esm.gelu is own_gelu
 
 
-@pytest.mark.parametrize(("work", "n_races", "n_ways"), [("embed", 1, 6), ("scan", 1, 4), ("train", 2, 2)])
+@pytest.mark.parametrize(("work", "n_races", "n_ways"), [("embed", 1, 6), ("scan", 1, 4), ("train", 2, 4)])
 def test_each_work_prints_its_races(work, n_races, n_ways, capsys):
     threads = torch.get_num_threads()
     try:
@@ -79,3 +83,34 @@ def test_each_work_prints_its_races(work, n_races, n_ways, capsys):
     for race in told["races"]:
         assert len(race["ways"]) == n_ways and race["ways"][0]["times_as_long"] == 1.0
         assert race["relative_difference"] is None or race["relative_difference"] <= 1e-5
+
+
+def test_the_race_to_a_score_ends_where_the_rival_is_met():
+    naive = (Reached("full", 10.0, 0.2), Reached("full", 40.0, 0.5), Reached("full", 90.0, 0.5))
+    own = (Reached("BioTL, a", 1.0, 0.4), Reached("BioTL, b", 3.0, 0.6))
+    race = ScoreRace("spearman", naive, own)
+    assert (race.target, race.reached, race.times_as_long) == (0.5, own[1], 30.0)
+    assert "30.0 times sooner" in tell_score_race(race, "the processor")
+    lost = ScoreRace("spearman", naive, own[:1])
+    assert lost.reached is None and lost.times_as_long is None
+    assert "No rung was as good" in tell_score_race(lost, "the processor")
+
+
+@pytest.mark.parametrize("task", ["regression", "classification", "multilabel"])
+def test_both_sides_of_the_race_to_a_score_learn_on_the_same_parts(tmp_path, task, monkeypatch):
+    monkeypatch.setattr(training_races, "_NAIVE_PASSES", 2)
+    parts = pd.Series(["train"] * 14 + ["validation"] * 8 + ["test"] * 2)
+    dataset = make_dataset(task).with_parts(parts)
+    race = race_to_score(dataset, make_esm(tmp_path), "cpu")
+    assert len(race.naive) == 2 and race.metric == dataset.task.headline_metric(len(dataset.classes))
+    for way in (race.naive, race.own):
+        assert [one.seconds for one in way] == sorted(one.seconds for one in way)
+        assert [one.score for one in way] == sorted(one.score for one in way)
+    assert all(one.score < race.target for one in race.own[:-1])
+
+
+def test_a_table_to_race_on_goes_with_training_alone(tmp_path, capsys):
+    table = tmp_path / "t.csv"
+    table.write_text("sequence,value\n" + "".join(f"{'ACDEFGHIKL' * 3}{'AC' * i},{i}\n" for i in range(40)))
+    assert main(["benchmark", "embed", "--data", str(table)]) == 2
+    assert "goes with the work train" in capsys.readouterr().err

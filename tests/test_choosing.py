@@ -25,6 +25,16 @@ def test_parts_are_complete_and_repeatable(split):
     assert (parts == deal_parts(SMILES, VALUES, split, seed=1)).all()
 
 
+def test_the_latest_are_the_test_part():
+    times = np.repeat(np.arange(len(SMILES) // 4), 4).astype(float)
+    parts = deal_parts(SMILES, VALUES, "time", 0, times)
+    assert set(parts) == {-1, *range(N_FOLDS)}
+    assert times[parts < 0].min() > times[parts >= 0].max() and 0.1 < (parts < 0).mean() < 0.3
+    for wrong in (None, np.full(len(SMILES), np.nan), np.zeros(len(SMILES))):
+        with pytest.raises(UserError):
+            deal_parts(SMILES, VALUES, "time", 0, wrong)
+
+
 def test_a_ring_system_is_in_one_part():
     parts = deal_parts(SMILES, VALUES, "scaffold")
     for ring in {scaffold(s) for s in SMILES}:

@@ -94,6 +94,28 @@ def test_seconds_follow_the_methods():
     assert together == pytest.approx(by_method["scratch"])
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_fewer_layers_that_learn_cost_less_by_their_share(method):
+    every, upper = (resolved(method, epochs=100, tuned_layers=n) for n in (None, SMALL.layers // 2))
+    assert resolved(method, tuned_layers=99).fixed_layers(SMALL.layers) == 0
+    assert count_seconds(SMALL, workload(), upper, SPEED) == pytest.approx(
+        count_seconds(SMALL, workload(), every, SPEED) / 2, rel=0.1
+    )
+    assert count_memory_gb(SMALL, workload(), upper, LAPTOP) < count_memory_gb(
+        SMALL, workload(), every, LAPTOP
+    )
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_layers_computed_again_take_less_memory_and_more_time(method):
+    stored, again = (resolved(method, gradient_checkpointing=wanted) for wanted in (False, True))
+    long = workload(length=1000)
+    assert count_memory_gb(LARGE, long, again, CARD) < count_memory_gb(LARGE, long, stored, CARD)
+    assert count_seconds(LARGE, workload(), again, SPEED) > 1.2 * count_seconds(
+        LARGE, workload(), stored, SPEED
+    )
+
+
 def test_seconds_grow_with_passes_and_fall_with_speed():
     load = workload()
     ten, twenty = (count_seconds(SMALL, load, resolved("full", epochs=e), SPEED) for e in (10, 20))

@@ -1,6 +1,7 @@
 """Embeddings: the same from the store as anew, only new ones computed, no harm from two writers or a kill."""
 
 import multiprocessing
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,10 @@ from test_encoder import random_proteins
 from tiny_backbones import make_esm
 
 from biotl_core.backbones import embeddings
+from biotl_core.backbones.catalogue import find_backbone, locate_backbone
 from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, embed, embed_table, open_store, pool
 from biotl_core.backbones.encoder import Pack, load_encoder
+from biotl_core.backbones.tokenizer import Tokens
 from biotl_core.progress import Control, Stopped
 
 
@@ -123,3 +126,40 @@ def test_embed_table(folder, tmp_path):
     table = pd.read_parquet(tmp_path / "out.parquet")
     assert table["length"].tolist() == [5, 2]
     assert len(table["embedding"][0]) == 5 * 32
+
+
+def test_half_precision_points_the_same_way_on_trained_weights(monkeypatch):
+    encoder = load_encoder(locate_backbone(find_backbone("biotl-protein")), "protein")
+    sequences = random_proteins([30, 400, 3, 120, 120])
+    exact = {level: embed(encoder, sequences, level, MemoryStore()) for level in ("sequence", "residue")}
+    assert not embeddings.reads_half(encoder)  # a processor
+    monkeypatch.setattr(embeddings, "reads_half", lambda _: True)
+    for level, own in exact.items():
+        half = embed(encoder, sequences, level, MemoryStore())
+        for a, b in zip(map(torch.from_numpy, own), map(torch.from_numpy, half), strict=True):
+            cosine = torch.cosine_similarity(a.double(), b.double(), dim=-1)
+            assert 0.9999 <= cosine.mean() < 1.0
+
+
+@pytest.mark.parametrize(
+    ("bytes_each", "free", "expected"), [(1000, 10**8, 60_000), (1000, 10**12, 2**18), (10**6, 10**8, 4096)]
+)
+def test_packs_for_a_card_are_sized_by_what_a_small_one_takes(monkeypatch, bytes_each, free, expected):
+    """The memory of a card is made up here; the sum is not."""
+    reserved, used, tried = 5000, 2000, []
+    monkeypatch.setattr(
+        embeddings, "_run_pack", lambda _, tokens, *rest: tried.append(sum(map(len, tokens.ids)))
+    )
+    for name, said in {
+        "reset_peak_memory_stats": lambda: None,
+        "memory_allocated": lambda: used,
+        "max_memory_allocated": lambda: used + bytes_each * tried[-1],
+        "mem_get_info": lambda: (free - reserved + used, 0),
+        "memory_reserved": lambda: reserved,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, said=said: said())
+    tokens = Tokens([np.zeros(n, np.int64) for n in (2000, 10, 1500, 600, 900)], 1, 1)
+    card = SimpleNamespace(device=torch.device("cuda"))
+    assert embeddings._budget(card, tokens, "sequence", ()) == pytest.approx(expected, abs=1)
+    assert tried == [3500]  # the longest that a quarter of a usual pack holds
+    assert embeddings._budget(SimpleNamespace(device=torch.device("cpu")), tokens, "sequence", ()) == 2048

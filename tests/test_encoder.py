@@ -1,14 +1,18 @@
 """The packed pass equals transformers' own, whatever the lengths, the order and the pack."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from tiny_backbones import make_bert, make_esm, make_roberta, make_t5
+from torch.nn import functional
 from transformers import AutoModel, AutoModelForTextEncoding, AutoTokenizer
 
-from biotl_core.backbones.encoder import attention_linears, load_encoder, packs_of
+from biotl_core.backbones import attention
+from biotl_core.backbones.embeddings import MemoryStore, embed
+from biotl_core.backbones.encoder import attention_linears, below_layer, load_encoder, packs_of
 from biotl_core.errors import UserError
 
 MAKERS = {
@@ -71,6 +75,37 @@ def test_gradients_of_the_packed_pass_equal_the_plain_ones(tmp_path):
         if parameter.grad is not None:
             difference = (parameter.grad - plain[name].grad).norm()
             assert difference <= 1e-4 * plain[name].grad.norm() + 1e-6, name
+
+
+@pytest.mark.parametrize("layers", [(), (1,), (2,)])
+@pytest.mark.parametrize("name", ["esm2", "esm1b", "bert", "roberta"])
+def test_going_on_from_kept_states_equals_reading_from_the_letters_up(name, layers, tmp_path):
+    folder = MAKERS[name](tmp_path)
+    encoder = load_encoder(folder, "protein")
+    encoder.fixed_layers = 1 if encoder.n_layers < 3 else 2
+    layers = tuple(layer for layer in layers if layer < encoder.n_layers)
+    tokens = encoder.encode(random_proteins([12, 1, 64, 12, 200]))
+    store = MemoryStore()
+    kept = embed(encoder, random_proteins([12, 1, 64, 12, 200]), "token", store, layers=layers)
+    assert [own.shape for own in kept] == [
+        (len(ids), encoder.width * len(encoder.kept_layers(layers))) for ids in tokens.ids
+    ]
+    with torch.inference_mode():
+        whole, upper = encoder(tokens, layers), encoder(tokens._replace(kept=kept), layers)
+        some = encoder(tokens._replace(kept=kept).at([2, 0]), layers)
+    assert (whole.states - upper.states).norm() <= 1e-5 * whole.states.norm()
+    assert (whole.first - upper.first).norm() <= 1e-5 * whole.first.norm()
+    assert torch.allclose(some.states[:64], whole.states[13:77], atol=1e-5)
+
+
+def test_weights_below_a_layer_are_the_embedding_and_the_lowest(backbone):
+    _, folder = backbone
+    model = load_encoder(folder, "protein").model
+    below = set(below_layer(model, 1))
+    assert below and below < {n for n, _ in model.named_parameters()}
+    layered = [n for n in below if any(part.isdigit() for part in n.split("."))]
+    assert {next(int(part) for part in n.split(".") if part.isdigit()) for n in layered} == {0}
+    assert not [n for n in below_layer(model, 0) if any(part.isdigit() for part in n.split("."))]
 
 
 def test_order_and_company_change_nothing(tmp_path):
@@ -147,8 +182,17 @@ def test_a_folder_without_a_model_is_one_sentence(tmp_path):
         load_encoder(tmp_path, "protein")
 
 
-def test_lengths_from_1_to_2000_in_any_order_read_as_the_plain_model(tmp_path):
-    folder = make_esm(tmp_path)
+LONG_MAKERS = {
+    "esm2": make_esm,
+    "esm1b": lambda folder: make_esm(folder, positions="absolute", places=2010),
+    "bert": lambda folder: make_bert(folder, places=2010),
+    "roberta": lambda folder: make_roberta(folder, places=2010),
+}
+
+
+@pytest.mark.parametrize("name", LONG_MAKERS)
+def test_lengths_from_1_to_2000_in_any_order_read_as_the_plain_model(name, tmp_path):
+    folder = LONG_MAKERS[name](tmp_path)
     encoder = load_encoder(folder, "protein")
     sequences = random_proteins([2000, 1, 64, 700, 64, 2, 350])
     with torch.inference_mode():
@@ -156,8 +200,9 @@ def test_lengths_from_1_to_2000_in_any_order_read_as_the_plain_model(tmp_path):
     model = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     for sequence, found in zip(sequences, own.states.split(own.lengths.tolist()), strict=True):
+        inputs = tokenizer(" ".join(sequence) if name == "bert" else sequence, return_tensors="pt")
         with torch.inference_mode():
-            out = model(**tokenizer(sequence, return_tensors="pt"), output_hidden_states=True)
+            out = model(**inputs, output_hidden_states=True)
         layers = torch.cat([*out.hidden_states[:2], out.last_hidden_state], dim=-1)[0, 1:-1]
         assert (found - layers).norm() / layers.norm() <= 1e-5
 
@@ -173,3 +218,26 @@ def test_a_model_that_learns_between_two_readings_is_read_as_it_is(tmp_path):
         plain = encoder(tokens).states
     assert (before - after).norm() > 1e-2 * before.norm()
     assert (after - plain).norm() <= 1e-5 * plain.norm()
+
+
+def test_sequences_of_many_lengths_reach_the_kernel_of_a_card_as_they_lie(monkeypatch):
+    """The kernel itself needs a card; what it is given is checked against attention of each sequence by itself."""
+
+    def kernel(query, key, value, starts, key_starts, longest, longest_key, *, scale):
+        assert query.is_contiguous() and starts.dtype == torch.int32 and torch.equal(starts, key_starts)
+        assert longest == longest_key == int(starts.diff().max())
+        parts = [
+            functional.scaled_dot_product_attention(
+                *(t[a:b].transpose(0, 1) for t in (query, key, value)), scale=scale
+            ).transpose(0, 1)
+            for a, b in pairwise(starts.tolist())
+        ]
+        return torch.cat(parts)
+
+    lengths = [5, 1, 12, 12, 40]
+    query, key, value = torch.randn(3, 4, sum(lengths), 8, generator=torch.Generator().manual_seed(0))
+    plain = attention.attention_by_sequence(query, key, value, lengths, 0.3)
+    assert not attention.has_varlen(query)  # a processor
+    monkeypatch.setattr(attention, "has_varlen", lambda _: True)
+    monkeypatch.setattr(attention, "varlen_attn", kernel)
+    assert torch.allclose(attention.attention_by_sequence(query, key, value, lengths, 0.3), plain, atol=1e-6)

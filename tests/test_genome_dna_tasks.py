@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from biotl_core.data.alphabets import reverse_complement
 from biotl_core.errors import UserError
 from biotl_core.genomes.dna_tasks import DNA_TASKS, make_table, possible_tasks
 from biotl_core.genomes.genome import CODING, Exon, Genome, gene_table, write_exons
-from biotl_core.genomes.translation import reverse_complement
 from tests.simulated_genomes import simulated_pair
 
 GENOME = simulated_pair(0.1)[0].genome

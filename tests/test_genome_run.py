@@ -10,7 +10,7 @@ from biotl_core.cli import main
 from biotl_core.errors import UserError
 from biotl_core.genomes import comparison as comparing
 from biotl_core.genomes.comparison import compare_genomes, count_shares, load_comparison, save_comparison
-from biotl_core.genomes.exports import block_table, genome_gff, group_table, ortholog_table
+from biotl_core.genomes.exports import block_table, contig_table, genome_gff, group_table, ortholog_table
 from biotl_core.genomes.functions import FUNCTION_CLASSES, function_class
 from biotl_core.genomes.orthogroups import markov_clusters, relation_of_pairs, share_of_groups
 from biotl_core.genomes.pair import TIERS, PairSettings
@@ -87,6 +87,9 @@ def test_tables_say_where_and_why(three):
         == groups["share"].value_counts().reindex(["core", "accessory", "unique"], fill_value=0).to_dict()
     )
     assert {"same", "inverted"} >= set(block_table(comparison, 0, 1)["direction"])
+    contigs = contig_table(comparison, 0, 1)
+    assert sorted(contigs["contig"]) == sorted(three[1].genome.contigs)
+    assert contigs["letters"].sum() == three[1].genome.size
     gff = genome_gff(comparison, 0)
     assert gff.startswith("##gff-version 3\n##sequence-region a_chromosome 1 ")
     assert gff.count("\tCDS\t") == len(three[0].genome.coding)
@@ -158,7 +161,7 @@ def test_the_verb_answers_in_json(tmp_path, capsys):
     answer = json.loads(capsys.readouterr().out)
     assert answer["pairs"][0]["n_orthologs"] == 120
     assert sorted(file.name for file in (out / "tables").iterdir()) == [
-        "blocks-first-second.tsv", "dna-first-second.tsv", "first.gff3", "orthogroups.tsv",
+        "blocks-first-second.tsv", "contigs-first-second.tsv", "dna-first-second.tsv", "first.gff3", "orthogroups.tsv",
         "orthologs-first-second.tsv", "second.gff3",
     ]  # fmt: skip
 

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from biotl_core.data.alphabets import reverse_complement
 from biotl_core.genomes.dna import find_segments
 from biotl_core.genomes.gene_order import find_blocks, gene_places
 from biotl_core.genomes.genome import Genome, gene_table
 from biotl_core.genomes.pair import compare_pair
 from biotl_core.genomes.simulation import Evolution, evolve, evolve_protein, simulate_ancestor, true_pairs
-from biotl_core.genomes.translation import protein_of, reverse_complement
+from biotl_core.genomes.translation import protein_of
 from tests.simulated_genomes import simulated_pair
 
 

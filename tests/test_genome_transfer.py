@@ -188,6 +188,10 @@ def test_an_embedding_never_overrides_an_alignment(rescued):
     assert not set(added["rank_b"]) & set(before.orthologs["rank_b"])
     assert added["probability"].between(0.05, 1).all()
     assert before.orthologs["probability"].isna().all()
+    # Nor does it pair a gene that is surely like another: that one is a copy, and its alignment says so.
+    for side, rank in ((0, "rank_a"), (1, "rank_b")):
+        sure = before.nearest[(before.nearest["side"] == side) & (before.nearest["evalue"] <= 1e-3)]
+        assert not set(added[rank]) & set(sure["rank"])
 
 
 def test_every_gene_alone_has_a_verdict(rescued):

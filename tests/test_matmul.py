@@ -26,3 +26,8 @@ def test_a_library_that_loses_digits_is_not_used(monkeypatch):
         assert switch.fp32_precision == "none"
     finally:
         switch.fp32_precision = was
+
+
+def test_who_asks_first_in_half_precision_gets_the_same_answer():
+    with torch.autocast("cpu", torch.bfloat16):
+        assert matmul.choose_matmul.__wrapped__() == matmul.choose_matmul()

@@ -13,7 +13,9 @@ from biotl_core.runs.json_files import write_json_atomically
 from biotl_core.runs.pair_run import pair_run
 from biotl_core.runs.screen_run import screen_run
 from biotl_core.runs.status import RunStatus, write_status
+from biotl_core.screening.examples import EXAMPLE_LIBRARY
 from biotl_core.screening.models import MODELS
+from biotl_core.structures.examples import EXAMPLE_STRUCTURES
 from tests.test_pages_runs import button, texts
 from tests.test_pairs import pair_table
 
@@ -24,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def quick(monkeypatch) -> list[Path]:
     """Runs are done at once and in this process, with the quick models."""
     monkeypatch.setenv("BIOTL_THREADS", "1")
+    monkeypatch.setattr("widgets.background.PATIENCE_SECONDS", 60)
     for name in ("forest", "boosting", "together"):
         monkeypatch.delitem(MODELS, name)
 
@@ -54,6 +57,9 @@ def test_from_the_example_to_a_ranked_library(biotl_home):
     assert not at.exception
     assert "300 molecules from 318 rows" in texts(at)
     assert at.dataframe[0].value["row"].tolist() == [313, 314, 315, 316, 317, 318]
+    uploader = next(one for one in at.file_uploader if one.label == "or its file")
+    uploader.upload("hairpin.pdb", EXAMPLE_STRUCTURES["hairpin"].file.read_bytes(), "text/plain").run()
+    assert "Chain A" in texts(at)
     button(at, "Learn from these molecules").click().run()
     assert not at.exception
     assert at.query_params["assay"] == "simulated-assay"
@@ -65,6 +71,7 @@ def test_from_the_example_to_a_ranked_library(biotl_home):
     button(at, "Rank the library").click().run()
     assert not at.exception
     assert "Of 1,500 molecules" in texts(at)
+    assert "The target's structure" in texts(at)
     hits = at.dataframe[-1].value
     assert len(hits) == 200 and hits["prediction"].is_monotonic_decreasing
     next(one for one in at.button if one.key == "hit-3").click().run()
@@ -73,6 +80,48 @@ def test_from_the_example_to_a_ranked_library(biotl_home):
     at.pills[0].set_value(["fresh", "diverse", "no_pains", "lipinski"]).run()
     shown = at.dataframe[-1].value
     assert not at.exception and 0 < len(shown) < 200 and (shown["pains"] == "").all()
+
+
+def test_data_and_train_lead_to_learning_pairs(biotl_home):
+    table = pair_table(200)
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    at.switch_page("pages/data.py").run()
+    at.file_uploader[0].upload("pairs.csv", table.to_csv(index=False).encode(), "text/csv").run()
+    assert not at.exception and "Learned as pairs" in texts(at)
+    table_id = at.query_params["table"]
+    next(box for box in at.selectbox if box.label == "Column of the sequences").select("smiles").run()
+    button(at, "Continue to training").click().run()
+    assert not at.exception and "Learned as pairs" in texts(at)
+    at = open_page(table=table_id)
+    assert "target proteins in *sequence*" in texts(at)
+
+
+def test_adjusting_pretrained_models_comes_with_a_caution(biotl_home):
+    at = open_page()
+    at.file_uploader[0].upload("pairs.csv", pair_table(400).to_csv(index=False).encode(), "text/csv").run()
+    choice = {box.label: box for box in at.selectbox}
+    assert "Adjust a small part of them too" not in choice
+    choice["A pretrained protein model for the towers"].select("biotl-protein").run()
+    next(box for box in at.selectbox if box.label == "Adjust a small part of them too").select("lora").run()
+    assert not at.exception and any("next to nothing" in one.value for one in at.caption)
+    next(one for one in at.radio if one.label == "What will you ask next?").set_value("cold_target").run()
+    assert any("next to nothing" in one.value for one in at.warning)
+
+
+def test_known_actives_come_with_a_caution(biotl_home, tmp_path):
+    lines = [line.split() for line in EXAMPLE_LIBRARY.read_text().splitlines()[:150]]
+    rows = [f"{smiles},{name},{int(smiles.startswith('Nc1ncc'))}" for smiles, name in lines]
+    path = tmp_path / "labelled.csv"
+    path.write_text("\n".join(["smiles,name,active", *rows]))
+    at = open_page(table="example/assay")
+    button(at, "Learn from these molecules").click().run()
+    next(box for box in at.text_input if box.label.startswith("Or the path")).set_value(str(path)).run()
+    button(at, "Rank the library").click().run()
+    assert not at.exception
+    said = texts(at) + " ".join(one.value for one in at.caption)
+    assert "known actives of the library" in said and "Decoys" in said
+    table = next(one.value for one in at.dataframe if "BEDROC" in one.value)
+    assert len(table) == 3 and table["AUROC"].notna().all()
 
 
 @pytest.mark.parametrize(
@@ -150,14 +199,20 @@ def test_a_screen_alone_in_the_address_leads_to_its_run(biotl_home):
 
 def test_a_table_with_target_proteins_is_learned_as_pairs_and_ranks_against_one(biotl_home, monkeypatch):
     table = pair_table(400)
+    table["year"] = [str(2001 + i % 12) for i in range(len(table))]
     at = open_page()
     at.file_uploader[0].upload("pairs.csv", table.to_csv(index=False).encode(), "text/csv").run()
     assert not at.exception
     assert "target proteins in *sequence*" in texts(at)
-    next(one for one in at.radio if one.label == "What will you ask next?").set_value("warm").run()
+    next(one for one in at.radio if one.label == "What will you ask next?").set_value("time").run()
+    choice = {box.label: box for box in (*at.selectbox, *at.number_input)}
+    assert choice["Column of dates or years"].value == "year"
+    choice["A pretrained protein model for the towers"].select("biotl-protein").run()
+    choice["Repeat with so many seeds"].set_value(2).run()
     button(at, "Learn molecules and targets together").click().run()
     assert not at.exception
     assert at.query_params["pairs"] == "pairs"
+    assert "Over 2 seeds" in texts(at) and "The towers read biotl\\-protein" in texts(at)
     assert "held\\-out pairs" in texts(at) and "Target proteins that share one sequence" in texts(at)
     next(one for one in at.selectbox if one.label == "Rank against this target protein").select(3).run()
     button(at, "Try with a simulated library").click().run()

@@ -1,6 +1,7 @@
 """Pairs of molecules and target proteins: read, split, learned, and ranked against one target."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,12 @@ from biotl_core.cli import main
 from biotl_core.data.raw_table import RawTable
 from biotl_core.data.reading import read_file
 from biotl_core.errors import UserError
+from biotl_core.learning.tower_adapters import AdapterSettings
 from biotl_core.learning.two_towers import (
     Measured,
     Side,
+    TowerGroup,
     TowerSettings,
-    TwoTowers,
     encode,
     predict_pairs,
     product,
@@ -23,6 +25,7 @@ from biotl_core.learning.two_towers import (
 )
 from biotl_core.progress import Control
 from biotl_core.runs.folder import create_run, read_config, read_result
+from biotl_core.runs.pair_features import PairReader
 from biotl_core.runs.pair_run import pair_run
 from biotl_core.runs.screen_run import screen_run
 from biotl_core.runs.screening_requests import TABLE, read_hits, read_targets, start_repurposing
@@ -38,7 +41,14 @@ from biotl_core.screening.pair_baselines import (
     predict_mean,
 )
 from biotl_core.screening.pair_splits import PAIR_SPLITS, split_pairs
-from biotl_core.screening.pairs import Pairs, guess_pair_reading, guess_partner_column, read_pairs
+from biotl_core.screening.pairs import (
+    PairInputs,
+    Pairs,
+    find_pair_columns,
+    guess_pair_reading,
+    guess_partner_column,
+    read_pairs,
+)
 from biotl_core.screening.proteins import ProteinDescription, pair_composition, similarity
 from tests.test_choosing import SMILES as MANY
 
@@ -81,6 +91,9 @@ def test_the_columns_are_found(table):
     )
     assert reading.partner_name_column == "target_name"
     assert guess_partner_column(RawTable(table.drop(columns="sequence"), "x", "CSV")) is None
+    assert find_pair_columns(raw) == ("smiles", "sequence")
+    for lacking in ({"smiles": "name"}, {"sequence": PROTEINS[0]}):  # no molecules; one target alone
+        assert find_pair_columns(RawTable(table.assign(**lacking), "x", "CSV")) is None
     with pytest.raises(UserError, match="no column 'nope'"):
         guess_pair_reading(raw, "nope")
 
@@ -108,7 +121,7 @@ def test_rows_are_merged_refused_and_counted(table):
         )
 
 
-@pytest.mark.parametrize("kind", [kind for kind in PAIR_SPLITS if kind != "given"])
+@pytest.mark.parametrize("kind", [kind for kind in PAIR_SPLITS if kind not in ("given", "time")])
 def test_a_split_holds_out_what_it_says(pairs, kind):
     parts = split_pairs(pairs, kind, seed=2).parts
     table = pairs.table
@@ -127,9 +140,27 @@ def test_a_split_holds_out_what_it_says(pairs, kind):
 
 
 def test_impossible_splits_are_told(pairs):
-    for wrong in ("given", "nope"):
+    for wrong in ("given", "nope", "time"):
         with pytest.raises(UserError):
             split_pairs(pairs, wrong)
+
+
+def test_later_pairs_are_the_test_part(table):
+    dated = table.assign(year=[str(2000 + i % 10) for i in range(len(table))])
+    repeated = pd.concat([dated, dated.head(1).assign(year="2031")], ignore_index=True)
+    raw = RawTable(repeated, "dated.csv", "CSV")
+    reading = guess_pair_reading(raw, "sequence")
+    assert reading.time_column == "year"
+    pairs = read_pairs(raw, reading)
+    assert pairs.table["time"].iloc[0] == 2031  # a pair is as late as its latest row
+    parts = split_pairs(pairs, "time").parts
+    times = pairs.table["time"]
+    assert times[parts == "test"].min() > times[parts != "test"].max()
+    assert 0.1 < (parts == "test").mean() < 0.3 and (parts == "validation").any()
+    broken = RawTable(repeated.assign(year=["soon", *repeated["year"][1:]]), "dated.csv", "CSV")
+    assert guess_pair_reading(broken, "sequence").time_column is None
+    with pytest.raises(UserError, match="no date and no number"):
+        read_pairs(broken, reading)
 
 
 def test_proteins_become_numbers():
@@ -183,14 +214,18 @@ def test_towers_learn_repeat_themselves_and_come_back(tmp_path):
     order = np.random.default_rng(2).permutation(truth.size)
     train, validation = measured(truth, order[:190]), measured(truth, order[190:])
     models = [train_towers(first, second, (40, 30), train, validation, SMALL) for _ in range(2)]
-    predicted = [predict_pairs(model, first, second, seen_in(train)) for model in models]
+    predicted = [predict_pairs(TowerGroup((one,)), first, second, seen_in(train)) for one in models]
     assert (predicted[0] == predicted[1]).all()
     assert np.corrcoef(predicted[0].ravel(), truth.ravel())[0, 1] > 0.95
-    models[0].save(tmp_path)
-    again = TwoTowers.load(tmp_path)
-    assert (predict_pairs(again, first, second) == predict_pairs(models[0], first, second)).all()
+    other = train_towers(first, second, (40, 30), train, validation, replace(SMALL, seed=9))
+    group = TowerGroup((models[0], other))
+    group.save(tmp_path)
+    again = TowerGroup.load(tmp_path)
+    assert (predict_pairs(again, first, second) == predict_pairs(group, first, second)).all()
+    alone = [predict_pairs(TowerGroup((one,)), first, second) for one in group.members]
+    np.testing.assert_allclose(predict_pairs(group, first, second), np.mean(alone, axis=0), rtol=1e-3)
     vectors = encode(again, "molecule", first), encode(again, "protein", second)
-    np.testing.assert_allclose(product(again, *vectors), predicted[0], rtol=1e-5)
+    np.testing.assert_allclose(product(again, *vectors), predict_pairs(group, first, second), rtol=1e-3)
 
 
 def test_own_vectors_are_only_of_what_was_seen():
@@ -201,7 +236,7 @@ def test_own_vectors_are_only_of_what_was_seen():
     settings = TowerSettings(**{**vars(SMALL), "own_vectors": True, "steps": 200})
     model = train_towers(first, second, (40, 30), train, train, settings)
     assert (model.own_molecule[15:] == 0).all() and (model.own_molecule[:15] != 0).any()
-    seen = predict_pairs(model, first, second, seen_in(train))
+    seen = predict_pairs(TowerGroup((model,)), first, second, seen_in(train))
     assert np.corrcoef(seen[:15].ravel(), truth[:15].ravel())[0, 1] > 0.9
 
 
@@ -212,7 +247,7 @@ def test_a_kept_limit_costs_nothing():
     exact, limited = measured(truth, rows[:160]), measured(truth - 4, rows[160:], side=1)
     train = Measured(*(np.concatenate(pair) for pair in zip(exact, limited, strict=True)))
     model = train_towers(first, second, (40, 30), train, exact, SMALL)
-    predicted = predict_pairs(model, first, second)
+    predicted = predict_pairs(TowerGroup((model,)), first, second)
     misses = predicted[limited.molecule, limited.protein] - truth[limited.molecule, limited.protein]
     assert abs(misses.mean()) < 0.5
 
@@ -241,7 +276,10 @@ def test_a_finished_run_holds_every_method_and_what_to_rely_on(learned):
     assert result["models"][result["chosen"]]["test"]["mse"] < result["models"]["mean"]["test"]["mse"]
     assert result["controls"]["as they are"] > result["controls"]["another molecule"]
     assert result["reload_difference"] < 1e-3
-    assert len(pd.read_csv(learned / "predictions.csv")) == result["counts"]["test"]
+    predictions = pd.read_csv(learned / "predictions.csv")
+    assert len(predictions) == result["counts"]["test"]
+    assert predictions["target_similarity"].min() > 0.99  # a warm split knows every target protein
+    assert predictions["molecule_similarity"].between(0, 1.001).all()
     assert json.loads((learned / "audit.json").read_text())[0]["name"] == "shared"
 
 
@@ -268,6 +306,68 @@ def test_a_library_is_ranked_against_a_known_and_a_new_target(learned, biotl_hom
         (learned / "result.json").write_text(json.dumps(result))
     vectors = list((biotl_home / "libraries").glob("*/vectors-*.bin"))
     assert len(vectors) == 1  # one tower: another target uses the same vectors
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_towers_on_pretrained_backbones(table, biotl_home, monkeypatch, is_alone):
+    monkeypatch.setenv("BIOTL_THREADS", "1")
+    raw = RawTable(table, "pairs.csv", "CSV")
+    reading = guess_pair_reading(raw, "sequence")
+    inputs = PairInputs("biotl-molecule", "biotl-protein", is_alone)
+    request = {
+        "source": "pairs.csv", "reading": reading.assay._asdict(), "columns": list(reading[1:]), "split": "warm",
+        "seed": 3, "n_seeds": 2, "towers": {"steps": 50, "hidden": 32, "width": 16}, "inputs": inputs._asdict(),
+    }  # fmt: skip
+    run = create_run(request, kind="pairs")
+    table.to_csv(run / TABLE, index=False)
+    write_status(run, RunStatus("finished", pair_run(run, Control())))
+    result = read_result(run)
+    assert result["models"]["towers"]["test"]["mse"] < result["models"]["mean"]["test"]["mse"]
+    assert result["repeats"]["n"] == 2 and sum(result["repeats"]["chosen"].values()) == 2
+    first, second = (result["repeats"][what]["towers"]["mse"] for what in ("mean", "spread"))
+    assert first != result["models"]["towers"]["test"]["mse"] and second > 0
+    reader = PairReader.load(run / "model")
+    assert reader.n_bits == (0 if is_alone else 4096) and reader.needs_smiles
+    assert reader.proteins(PROTEINS[:2]).dense.shape[1] == (256 if is_alone else 256 + 400 + 14)
+    (run / "result.json").write_text(json.dumps(result | {"chosen": "towers"}))
+    library = biotl_home / "library.smi"
+    library.write_text("\n".join([*EXAMPLE_LIBRARY.read_text().splitlines()[:60], "broken( x"]))
+    screen = create_run(
+        {"run": str(run), "library": str(library), "source": "library.smi", "top": 12, "aim": "best",
+         "target": PROTEINS[3]}, kind="screen",
+    )  # fmt: skip
+    screen_run(screen, Control())
+    hits = read_hits(screen)
+    assert len(hits) == 12 and hits["prediction"].is_monotonic_decreasing
+    scorer = load_pairs(run, PROTEINS[3]).scorer()
+    one_by_one = [float(scorer.predict([s]).mean[0]) for s in hits["smiles"]]
+    np.testing.assert_allclose(one_by_one, hits["prediction"], rtol=1e-3)
+
+
+def test_adjusted_backbones_are_kept_and_come_back(table, biotl_home, monkeypatch):
+    monkeypatch.setenv("BIOTL_THREADS", "1")
+    quick = AdapterSettings(steps=4, check_every=2, molecules_at_once=8, proteins_at_once=3)
+    monkeypatch.setattr("biotl_core.runs.pair_adjusting.AdapterSettings", lambda seed: quick)
+    monkeypatch.setattr(
+        "biotl_core.learning.tower_adapters.AdaptedTowers.error", lambda self, pairs: next(errors)
+    )
+    errors = iter([3.0, 2.0, 1.0])  # every look is better than the one before: the adjustment is kept
+    raw = RawTable(table, "pairs.csv", "CSV")
+    reading = guess_pair_reading(raw, "sequence")
+    inputs = PairInputs("biotl-molecule", "biotl-protein", False, "lokr", "protein")
+    request = {
+        "source": "pairs.csv", "reading": reading.assay._asdict(), "columns": list(reading[1:]), "split": "warm",
+        "seed": 0, "towers": {"steps": 50, "hidden": 32, "width": 16}, "inputs": inputs._asdict(),
+    }  # fmt: skip
+    run = create_run(request, kind="pairs")
+    table.to_csv(run / TABLE, index=False)
+    write_status(run, RunStatus("finished", pair_run(run, Control())))
+    result = read_result(run)
+    assert result["adjustment"]["steps"] == 4 and result["reload_difference"] < 1e-3
+    assert result["models"]["towers"]["test"]["mse"] != result["models"]["unadjusted"]["test"]["mse"]
+    assert (run / "model" / "protein-adapter" / "adapter_model.safetensors").exists()
+    assert not (run / "model" / "molecule-adapter").exists()
+    assert PairReader.load(run / "model").protein_vectors.encoder is not None
 
 
 def test_one_molecule_is_ranked_against_all_targets(learned, biotl_home, monkeypatch):

@@ -9,8 +9,10 @@ import torch
 from tiny_backbones import make_esm
 from torch.nn import functional
 
-from biotl_core.backbones.encoder import Tokenizer, Tokens, load_encoder, packed_attention
+from biotl_core.backbones.attention import packed_attention
+from biotl_core.backbones.encoder import load_encoder
 from biotl_core.backbones.matmul import choose_matmul
+from biotl_core.backbones.tokenizer import Tokenizer, Tokens
 from biotl_core.data.mmseqs import find_mmseqs
 from biotl_core.learning.adaptation import _cut, _hide, adapt
 from biotl_core.learning.adaptation_settings import AdaptationSettings

@@ -23,7 +23,7 @@ RESIDUE = TASKS["residue_regression"]
 
 def make_head(width: int, n_outputs: int = 2, **settings) -> Head:
     torch.manual_seed(3)
-    return Head(width, n_outputs, TrainingSettings(**settings).resolved(RESIDUE)).eval()
+    return Head((width,), n_outputs, TrainingSettings(**settings).resolved(RESIDUE)).eval()
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from biotl_core.data.reading import read_file
 from biotl_core.errors import UserError
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Control
-from biotl_core.runs.assay_run import assay_run, open_backbone
+from biotl_core.runs.assay_run import assay_run
 from biotl_core.runs.folder import create_run, read_config, read_result, resume_run
+from biotl_core.runs.frozen_vectors import open_backbone
 from biotl_core.runs.screen_run import screen_run
 from biotl_core.runs.screening_requests import TABLE, read_atom_weights, read_hits, start_assay, start_screen
 from biotl_core.runs.status import RunStatus, read_status, write_status
@@ -25,8 +26,10 @@ from biotl_core.runs.training_run import train_run
 from biotl_core.runs.tuned_screen import load_training
 from biotl_core.screening.assays import load_assay
 from biotl_core.screening.examples import EXAMPLE_ASSAY, EXAMPLE_LIBRARY
+from biotl_core.screening.fingerprints import fingerprints
 from biotl_core.screening.intake import guess_assay_reading
 from biotl_core.screening.models import MODELS
+from biotl_core.screening.scores import auroc
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +115,10 @@ def test_known_actives_in_the_library_are_judged(learned, biotl_home, tmp_path):
     screen_run(folder, Control())
     early = read_result(folder)["early"]
     assert early["auroc"] > 0.7 and read_result(folder)["n_actives"] == is_active.count("1")
+    without = read_result(folder)["early_without_model"]
+    assert without["likeness"]["auroc"] > 0.5 and set(without) == {"likeness", "size"}
+    sizes = fingerprints([smiles for smiles, _ in lines]).counts.astype(float)
+    assert without["size"]["auroc"] == pytest.approx(auroc(np.array(list(map(float, is_active))), sizes))
 
 
 @pytest.mark.parametrize("content", ["x,y\n1,2\n", "smiles\nnot one\nneither\n", "\n\n"])

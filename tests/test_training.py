@@ -10,12 +10,20 @@ import torch
 from test_encoder import random_proteins
 from tiny_backbones import make_esm
 from transformers import AutoModel, AutoTokenizer
+from transformers.models.esm.modeling_esm import EsmSelfAttention
 
+from biotl_core.backbones.embeddings import MemoryStore
+from biotl_core.backbones.encoder import Encoder, load_encoder
 from biotl_core.data.dataset import Dataset
 from biotl_core.learning import training as training_module
 from biotl_core.learning.losses import balancing_weights, loss_sum, target_weight
 from biotl_core.learning.model import Outputs, build_model, load_model, save_model
-from biotl_core.learning.prediction import make_examples, predict_examples, predict_sequences
+from biotl_core.learning.prediction import (
+    keep_lower_states,
+    make_examples,
+    predict_examples,
+    predict_sequences,
+)
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.learning.training import Training, make_accelerator
 from biotl_core.progress import Control, Stopped
@@ -49,10 +57,12 @@ def make_dataset(task="regression", n=24, seed=0):
     return Dataset(table, "protein", task, classes)
 
 
-def fit(folder, dataset, settings, checkpoint, control=None, epochs=None):
+def fit(folder, dataset, settings, checkpoint, control=None, epochs=None, keeps_lower=False):
     settings = settings.resolved(dataset.task)
     model = build_model(folder, Outputs.of(dataset), settings)
     examples = make_examples(model, dataset.table["sequence"], dataset.target_values())
+    if keeps_lower:
+        examples = keep_lower_states(model, examples, dataset.table["sequence"], MemoryStore(), Control())
     if isinstance(examples.inputs, torch.Tensor):
         model.head.fit_features(examples.inputs)
     if not dataset.task.is_class:
@@ -110,6 +120,70 @@ def test_every_task_and_method_learns_saves_and_reloads(folder, tmp_path, task, 
     for one, two in zip(predicted, again, strict=True):
         assert np.shape(one) == np.shape(two)
         assert np.allclose(one, two, atol=tolerance * max(1.0, np.abs(one).max()))
+
+
+@pytest.mark.parametrize("task", ["regression", "residue_classification"])
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_lower_layers_that_do_not_learn_are_read_once_and_nothing_changes(tmp_path, task, method):
+    folder = make_esm(tmp_path / "esm", layers=3)
+    dataset = make_dataset(task)
+    settings = replace(FULL, method=method, tuned_layers=1, epochs=4, batch_size=8)
+    kept_model, kept, results = fit(folder, dataset, settings, tmp_path / "1", keeps_lower=True)
+    _, anew, others = fit(folder, dataset, settings, tmp_path / "2")
+    assert [r.train_loss for r in results] == pytest.approx([r.train_loss for r in others], rel=1e-4)
+    for one, two in zip(kept, anew, strict=True):
+        assert np.allclose(one, two, atol=1e-4 * max(1.0, np.abs(two).max()))
+    before = load_encoder(folder, "protein").model.state_dict()
+    after = {n.replace("base_model.model.", "").replace(".base_layer", ""): p
+             for n, p in kept_model.encoder.model.named_parameters()}  # fmt: skip
+    changed = {n for n, p in after.items() if n not in before or not torch.equal(p, before[n])}
+    assert changed
+    assert all(".layer.2." in n or "layer_norm_after" in n for n in changed)
+    save_model(kept_model, tmp_path / "model", BACKBONE, folder)
+    again = predict_sequences(load_model(tmp_path / "model", folder), dataset.table["sequence"].tolist())
+    for one, two in zip(kept, again, strict=True):
+        assert np.allclose(one, two, atol=1e-5 * max(1.0, np.abs(two).max()))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_layers_computed_again_on_the_way_back_learn_the_same(folder, tmp_path, method, monkeypatch):
+    real, n_passes = EsmSelfAttention.forward, []
+
+    def counted(*arguments, **options):
+        n_passes[-1] += 1
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(EsmSelfAttention, "forward", counted)
+    dataset = make_dataset()
+    settings = replace(FULL, method=method, epochs=3, batch_size=8)
+    predicted = []
+    for wanted in (False, True):
+        n_passes.append(0)
+        settings = replace(settings, gradient_checkpointing=wanted)
+        predicted.append(fit(folder, dataset, settings, tmp_path / str(wanted))[1])
+    assert n_passes[1] > n_passes[0]
+    assert np.allclose(*predicted, atol=1e-4)
+
+
+def test_out_of_memory_halves_the_pack_and_goes_on_to_the_same_weights(folder, tmp_path, monkeypatch):
+    dataset = make_dataset()
+    settings = replace(FULL, epochs=2, batch_size=24)
+    _, whole, _ = fit(folder, dataset, settings, tmp_path / "1")
+    forward, sizes, room = Encoder.forward, [], 200
+
+    def crowded(self, tokens, layers=()):
+        sizes.append(sum(map(len, tokens.ids)))
+        if torch.is_grad_enabled() and sizes[-1] > room:
+            raise torch.OutOfMemoryError("no room")
+        return forward(self, tokens, layers)
+
+    monkeypatch.setattr(Encoder, "forward", crowded)
+    _, halved, _ = fit(folder, dataset, settings, tmp_path / "2")
+    assert max(sizes) > room
+    assert np.allclose(whole, halved, atol=1e-4)
+    room = 1  # less than any one sequence
+    with pytest.raises(torch.OutOfMemoryError):
+        fit(folder, dataset, settings, tmp_path / "3")
 
 
 def test_same_seed_same_result_other_seed_other(folder, tmp_path):

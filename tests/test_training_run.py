@@ -9,10 +9,11 @@ import pytest
 from test_training import make_dataset
 from tiny_backbones import make_esm
 
+from biotl_core.backbones.encoder import Encoder
 from biotl_core.errors import UserError
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Control
-from biotl_core.runs import training_run
+from biotl_core.runs import training_run, tuning
 from biotl_core.runs.folder import create_run, read_history, read_result
 from biotl_core.runs.prediction_run import predict_run
 from biotl_core.runs.training_run import train_run
@@ -69,6 +70,34 @@ def test_the_twin_stands_beside(backbone):
     _, folder = make_run(backbone, twin=True, method="lora")
     train_run(folder, Control())
     assert "random_weights" in read_result(folder)["baselines"]
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_second_run_does_not_read_the_layers_that_do_not_learn_again(backbone, monkeypatch, method):
+    real, n_read = Encoder.lower_states, []
+
+    def counted(self, tokens, layers=()):
+        n_read.append(len(tokens.ids))
+        return real(self, tokens, layers)
+
+    monkeypatch.setattr(Encoder, "lower_states", counted)
+    dataset, folder = make_run(backbone, method=method, tuned_layers=1)
+    train_run(folder, Control())
+    assert sum(n_read) == dataset.table["sequence"].nunique()
+    assert read_result(folder)["reload_difference"] < 1e-5
+    _, again = make_run(backbone, method=method, tuned_layers=1, seed=1)
+    train_run(again, Control())
+    assert sum(n_read) == dataset.table["sequence"].nunique()
+
+
+def test_where_there_is_no_room_lower_layers_are_read_at_each_pass(backbone, monkeypatch):
+    _, folder = make_run(backbone, method="lora", tuned_layers=1)
+    train_run(folder, Control())
+    monkeypatch.setattr(tuning, "_SHARE_TO_KEEP", 0.0)
+    monkeypatch.setattr(Encoder, "lower_states", None)
+    _, crowded = make_run(backbone, method="lora", tuned_layers=1)
+    train_run(crowded, Control())
+    assert read_result(crowded)["test"] == pytest.approx(read_result(folder)["test"], abs=1e-3)
 
 
 def test_a_model_that_does_not_reload_is_not_finished(backbone, monkeypatch):

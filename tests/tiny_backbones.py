@@ -20,7 +20,13 @@ LETTERS = list("LAGVSERTIDPKQNFYMHWCXBUZO")
 
 
 def make_esm(
-    folder: Path, *, positions: str = "rotary", layers: int = 2, width: int = 32, letters=LETTERS
+    folder: Path,
+    *,
+    positions: str = "rotary",
+    layers: int = 2,
+    width: int = 32,
+    letters=LETTERS,
+    places: int | None = None,
 ) -> Path:
     """An ESM-2-like model (rotary) or an ESM-1b-like one (absolute), one token a letter."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +40,7 @@ def make_esm(
         num_hidden_layers=layers,
         num_attention_heads=4,
         intermediate_size=2 * width,
-        max_position_embeddings=1026 if positions == "absolute" else 2050,
+        max_position_embeddings=places or (1026 if positions == "absolute" else 2050),
         position_embedding_type=positions,
         token_dropout=True,
         pad_token_id=1,
@@ -47,7 +53,7 @@ def make_esm(
     return folder
 
 
-def make_bert(folder: Path) -> Path:
+def make_bert(folder: Path, *, places: int = 512) -> Path:
     """A ProtBert-like model: letters with spaces between them, absolute positions."""
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS]
@@ -56,13 +62,13 @@ def make_bert(folder: Path) -> Path:
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-        max_position_embeddings=512, initializer_range=0.2,
+        max_position_embeddings=places, initializer_range=0.2,
     )  # fmt: skip
     BertModel(config).save_pretrained(folder)
     return folder
 
 
-def make_roberta(folder: Path) -> Path:
+def make_roberta(folder: Path, *, places: int = 514) -> Path:
     """A RoBERTa model with a tokenizer of single letters."""
     make_esm(folder)
     for path in folder.glob("*.safetensors"):
@@ -70,7 +76,7 @@ def make_roberta(folder: Path) -> Path:
     torch.manual_seed(0)
     config = RobertaConfig(
         vocab_size=len(LETTERS) + 5, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-        max_position_embeddings=514, pad_token_id=1, initializer_range=0.2,
+        max_position_embeddings=places, pad_token_id=1, initializer_range=0.2,
     )  # fmt: skip
     RobertaModel(config).save_pretrained(folder)
     return folder

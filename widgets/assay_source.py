@@ -23,12 +23,19 @@ from widgets.background import wait_for
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
 from widgets.navigation import link_page
-from widgets.pairs_view import draw_pairs_start
+from widgets.pairs_start import draw_pairs_start
+from widgets.screening_choices import draw_n_seeds, draw_time_column
 from widgets.table_source import find_table, keep_file, table_title
+from widgets.target_choice import draw_target_field
 
 _UPLOAD, _PASTE, _EXAMPLE = "assay-upload", "assay-paste", "example/assay"
 _FORMATS = "CSV, TSV, Excel, Parquet, SMILES or SDF, plain or gzipped."
 _SHOWN_RUNS = 8
+_HELD_OUT = {
+    "scaffold": "Ring systems that training has not seen are held out: what a library brings (scaffold split).",
+    "random": "A fair sample is held out: right for the next molecules of the same series (random split).",
+    "time": "The latest molecules are held out, as in a project that goes on (split by time).",
+}
 
 
 def chosen_assay_table() -> str | None:
@@ -185,7 +192,7 @@ def _draw_table_line(table_id: str, raw: RawTable) -> None:
 
 def _draw_reading(store: str, raw: RawTable) -> AssayReading | None:
     """Which column is what: guessed, shown and open to change; None as long as it cannot be told."""
-    chosen = {name: choices(store).get(name) for name in ("smiles", "value", "unit", "name")}
+    chosen = {name: choices(store).get(name) for name in ("smiles", "value", "unit", "name", "time")}
     micromolar = choices(store).get("concentration")
     try:
         reading = guess_assay_reading(raw, **chosen, concentration_molar=micromolar and micromolar * 1e-6)
@@ -219,6 +226,7 @@ def _draw_reading(store: str, raw: RawTable) -> AssayReading | None:
             "Column of the names", options, placeholder="None",
             **kept(store, "name", reading.name_column if reading else None),
         )  # fmt: skip
+    draw_time_column(store, options, reading.time_column if reading else None)
     return reading
 
 
@@ -236,13 +244,10 @@ def _draw_left_out(assay: Assay) -> None:
 def _draw_options(store: str, assay: Assay) -> dict:
     """What will be screened next, and what else is tried; the arguments of `start_assay`."""
     st.subheader("What will you screen next?", anchor=False)
+    kinds = [kind for kind in SPLIT_TITLES if kind != "time" or assay.reading.time_column]
     split = st.radio(
-        "What will you screen next?", list(SPLIT_TITLES), format_func=SPLIT_TITLES.get, label_visibility="collapsed",
-        captions=[
-            "Ring systems that training has not seen are held out: what a library brings (scaffold split).",
-            "A fair sample is held out: right for the next molecules of the same series (random split).",
-        ],
-        **kept(store, "split", "scaffold"),
+        "What will you screen next?", kinds, format_func=SPLIT_TITLES.get, label_visibility="collapsed",
+        captions=[_HELD_OUT[kind] for kind in kinds], **kept(store, "split", "scaffold", kinds),
     )  # fmt: skip
     with st.expander("More settings"):
         ready = [b.name for b in list_backbones("molecule") if backbone_state(b) != "download"]
@@ -258,9 +263,12 @@ def _draw_options(store: str, assay: Assay) -> dict:
                 f"Call a molecule active from {assay.reading.value_name}", value=None, step=0.5, placeholder="not used",
                 help="Adds the scores of early recognition (enrichment factor, BEDROC).", key=f"{store}-threshold",
             )  # fmt: skip
-        target = st.text_area(
-            "Sequence of the target protein", height=80, placeholder="MKT... or FASTA; only kept with the run",
-            key=f"{store}-target",
-        )  # fmt: skip
-    sequence = "".join(line.strip() for line in (target or "").splitlines() if not line.startswith(">"))
-    return {"split": split, "backbone": backbone, "threshold": threshold, "target": sequence}
+        target = draw_target_field(
+            store,
+            "Sequence of the target protein",
+            "Kept with the run; a structure is shown beside the hits.",
+        )
+        n_seeds = draw_n_seeds(store)
+    return {
+        "split": split, "backbone": backbone, "threshold": threshold, "target": target, "n_seeds": n_seeds,
+    }  # fmt: skip

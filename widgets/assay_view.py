@@ -18,6 +18,7 @@ from biotl_core.screening.scores import SCORES
 from biotl_core.wording import plain, plain_sentence, say_number
 from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards
 from widgets.kept_results import draw_head
+from widgets.repeats_view import draw_repeats, draw_repeats_table
 
 _CHIPS = {
     "fine": (":material/check:", "green", "fine"),
@@ -36,6 +37,7 @@ def draw_assay(folder: Path) -> dict[str, Any] | None:
     draw_answer(plain(say_assay_answer(result)))
     for note in result["notes"]:
         st.caption(plain_sentence(note))
+    draw_repeats(result, result["headline"])
     _draw_cards(result)
     good, found, which = st.tabs(["How good is it?", "What the audit found", "Every model"])
     with good:
@@ -151,6 +153,7 @@ def _draw_models(result: dict[str, Any]) -> None:
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, column_config={"model": "Model", **numbers}, alt="Every model"
     )
+    draw_repeats_table(result)
     st.caption(
         "The model is chosen on five inner folds of the training part; all of them are judged once on the test part. "
         + " ".join(f"**{MODELS[name].title}**: {MODELS[name].explanation}" for name in result["models"])

@@ -20,7 +20,9 @@ def draw_alike(comparison: Comparison, a: int, b: int, store: str) -> None:
     """Identities of the chosen two and the table of their pairs; of more genomes every one against every other."""
     if len(comparison.genomes) > 2:
         st.markdown("**Every genome against every other**")
-        st.plotly_chart(plot_alikeness(comparison), key="alikeness", config=CHART)
+        every = plot_alikeness(comparison)
+        st.plotly_chart(every, key="alikeness", config=CHART)
+        download_figure(every, "alikeness.html")
     orthologs = comparison.pairs[a, b].orthologs
     if orthologs.empty:
         st.info("There are no pairs of genes to show.")

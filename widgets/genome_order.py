@@ -7,10 +7,10 @@ import streamlit as st
 from biotl_core.genomes.alignment import alignment_text, clean
 from biotl_core.genomes.comparison import Comparison, gene_names
 from biotl_core.genomes.dna import SEGMENTS_ABSENT, can_find_segments
-from biotl_core.genomes.exports import block_table
+from biotl_core.genomes.exports import block_table, contig_table
 from biotl_core.genomes.pair import TIERS
 from biotl_core.plots.genomes import plot_gene_order, plot_locus, plot_ribbons, plot_segments
-from biotl_core.wording import say_number
+from biotl_core.wording import plain, say_count, say_number
 from widgets.genome_downloads import CHART, download_figure, download_tsv
 from widgets.kept import choices, kept
 
@@ -44,6 +44,7 @@ def draw_order(comparison: Comparison, a: int, b: int, store: str) -> None:
         if points := clicked["selection"]["points"]:
             choices(store)["pair"] = int(points[0]["customdata"][0])
     download_figure(figure, f"{view.lower()}.html")
+    _draw_contigs(comparison, a, b)
     if len(pair.orthologs):
         _draw_locus(comparison, a, b, store)
         table = block_table(comparison, a, b)
@@ -53,6 +54,24 @@ def draw_order(comparison: Comparison, a: int, b: int, store: str) -> None:
         )
         st.dataframe(table.sort_values("genes", ascending=False), hide_index=True, height=240)
         download_tsv(table, "blocks.tsv", "Blocks as TSV")
+
+
+def _draw_contigs(comparison: Comparison, a: int, b: int) -> None:
+    """In which order and direction the contigs of the second genome are drawn, where it has several."""
+    table = contig_table(comparison, a, b)
+    if len(table) < 2 and not table["turned"].any():
+        return
+    reference, other = (plain(comparison.genomes[number].name) for number in (a, b))
+    n_turned = int(table["turned"].sum())
+    with st.expander(
+        f"{say_count(len(table), 'contig')} of {other} in the order of {reference}, {n_turned:,} turned"
+    ):
+        st.caption(
+            "Each contig is laid where the middle one of its genes' partners lies, and turned where most of them run "
+            "the other way; contigs without a partner come last. Places in tables stay those of your file."
+        )
+        st.dataframe(table, hide_index=True, height="content" if len(table) < 8 else 240)
+        download_tsv(table, "contigs.tsv", "Order of contigs as TSV")
 
 
 def _draw_locus(comparison: Comparison, a: int, b: int, store: str) -> None:

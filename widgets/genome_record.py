@@ -43,7 +43,9 @@ def draw_record(comparison: Comparison, result: dict[str, Any]) -> None:
     if len(result["pairs"]) == 1 and not result["n_cached"]:
         seconds.pop("pairs", None)
         seconds |= result["pairs"][0]["seconds"]
-    st.plotly_chart(plot_times(seconds), key="times", config=CHART)
+    times = plot_times(seconds)
+    st.plotly_chart(times, key="times", config=CHART)
+    download_figure(times, "times.html")
     draw_controls(result)
     _draw_dna_tasks(comparison)
     st.markdown("**Genomes with their partners, as GFF3**")

@@ -10,7 +10,7 @@ from biotl_core.genomes.unique import VERDICTS, explain_unique
 from biotl_core.home import safe_name
 from biotl_core.plots.genomes import plot_transfer_reliability
 from biotl_core.wording import plain
-from widgets.genome_downloads import CHART, download_tsv
+from widgets.genome_downloads import CHART, download_figure, download_tsv
 from widgets.kept import kept
 
 
@@ -49,9 +49,9 @@ def draw_unique(comparison: Comparison, a: int, b: int, store: str) -> None:
     download_tsv(table, f"unique-{safe_name(names[side])}.tsv", "This table as TSV")
     if table["probability"].notna().any():
         with st.expander("How far can the probabilities be trusted?"):
-            st.plotly_chart(
-                plot_transfer_reliability(pd.read_csv(RELIABILITY)), key="reliability", config=CHART
-            )
+            figure = plot_transfer_reliability(pd.read_csv(RELIABILITY))
+            st.plotly_chart(figure, key="reliability", config=CHART)
+            download_figure(figure, "reliability.html")
             st.caption(
                 "Candidates among labelled proteins (SCOPe) that a plain alignment does not match, from folds that "
                 "neither the head nor its calibration saw. On the line, a probability says how often it is right."

@@ -12,7 +12,9 @@ from biotl_core.errors import UserError
 from biotl_core.plots.screening import plot_library
 from biotl_core.runs.folder import find_run, read_config, read_result
 from biotl_core.runs.screening_requests import read_atom_weights, read_hits, read_targets
+from biotl_core.runs.target_proteins import kept_structure
 from biotl_core.screening.drawing import as_sdf, conformer, draw_molecule
+from biotl_core.screening.ranking import N_BEST
 from biotl_core.screening.scores import SCORES
 from biotl_core.structures.scene import molecule_scene
 from biotl_core.wording import plain, say_count, say_number, say_seconds
@@ -20,6 +22,7 @@ from widgets.answers import NumberCard, download_table, draw_answer, draw_number
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
 from widgets.kept_results import draw_head
+from widgets.target_structure import draw_target_structure
 from widgets.viewer import draw_structure_viewer
 
 _GRID = 12
@@ -32,6 +35,10 @@ _FILTERS = {
         "Hides molecules with groups known to mislead assays; they stay in the downloads.",
     ),
     "lipinski": ("Rule of five", "Keeps molecules that break at most one of Lipinski's rules."),
+}
+_WITHOUT_MODEL = {
+    "likeness": f"Likeness to the {N_BEST} best measured molecules",
+    "size": "Size of the molecule alone (knows no target)",
 }
 _SDF_COLUMNS = (
     "rank", "prediction", "low", "high", "similarity", "nearest_name", "nearest_value", "qed", "pains", "brenk",
@@ -102,6 +109,8 @@ def _draw_finished(folder: Path, result: dict[str, Any]) -> None:
     hits = _read(str(folder), (folder / "hits.parquet").stat().st_mtime_ns)
     draw_answer(_say_answer(hits, result))
     _draw_cards(hits, result)
+    if result["early"]:
+        _draw_early(result)
     wanted = st.pills(
         "Show only", list(_FILTERS), selection_mode="multi", format_func=lambda name: _FILTERS[name][0],
         help=" ".join(f"**{title}**: {text}" for title, text in _FILTERS.values()), **kept("hits", "filters", []),
@@ -177,11 +186,36 @@ def _draw_cards(hits: pd.DataFrame, result: dict[str, Any]) -> None:
         cards.append(NumberCard("Could not be read", result["n_unreadable"], note="of the library"))
     for name in ("ef1", "bedroc") if result["early"] else ():
         cards.append(
-            NumberCard(
-                SCORES[name].title, result["early"][name] or "not known", help=SCORES[name].explanation
-            )
+            NumberCard(SCORES[name].title, say_number(result["early"][name]), help=SCORES[name].explanation)
         )
     draw_number_cards(cards)
+
+
+def _draw_early(result: dict[str, Any]) -> None:
+    """How early the library's known actives come, beside rankings without a model, and what that does not say."""
+    names = ("ef0.5", "ef1", "ef5", "bedroc", "auroc")
+    ranked = {"This ranking": result["early"]}
+    for name, title in _WITHOUT_MODEL.items():
+        ranked |= {title: (result.get("early_without_model") or {}).get(name, {})}
+    rows = [
+        {"": title} | {SCORES[n].title: found.get(n) for n in names}
+        for title, found in ranked.items()
+        if found
+    ]
+    with st.container(border=True):
+        st.markdown(f"**How early the {result['n_actives']:,} known actives of the library come**")
+        st.dataframe(
+            pd.DataFrame(rows), hide_index=True, alt="Known actives",
+            column_config={
+                SCORES[n].title: st.column_config.NumberColumn(format="%.3g", help=SCORES[n].explanation) for n in names
+            },
+        )  # fmt: skip
+        st.caption(
+            ":material/warning: These numbers flatter where the inactives were chosen and not measured. Decoys (as in "
+            "DUD-E) were picked to be unlike the actives, so a model can tell them apart by what decoys look like, "
+            "without knowing anything of the target (Chen et al., PLoS ONE 2019). If size or likeness alone does "
+            "nearly as well, the labels are easy, not the ranking good."
+        )
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -239,6 +273,7 @@ def _conformer(smiles: str) -> str:
 def _draw_one(row: pd.Series, result: dict[str, Any], folder: Path) -> None:
     """One hit: which atoms raise its prediction, its facts beside the nearest measured molecule, its shape."""
     st.subheader(f"{row['rank']}. {plain(row['name'])}", anchor=False)
+    structure = kept_structure(folder)
     left, middle, right = st.columns([4, 3, 4], gap="medium")
     with left:
         st.markdown(
@@ -251,16 +286,22 @@ def _draw_one(row: pd.Series, result: dict[str, Any], folder: Path) -> None:
         st.markdown("**Facts**")
         _draw_facts(row, result)
     with right:
-        st.markdown(
-            "**A likely 3D shape**",
-            help="One low-energy conformer (ETKDG, MMFF94); not a pose in the target.",
-        )
-        try:
-            scene = molecule_scene(row["name"], _conformer(row["smiles"]), height=300)
-            draw_structure_viewer(scene, "hit-viewer", _no_pick)
-        except UserError as error:
-            draw_error(error)
+        _draw_shape(row)
+    if structure is not None:
+        draw_target_structure(*structure)
     st.code(row["smiles"], language=None, wrap_lines=True)
+
+
+def _draw_shape(row: pd.Series) -> None:
+    st.markdown(
+        "**A likely 3D shape**",
+        help="One low-energy conformer (ETKDG, MMFF94); not a pose in the target.",
+    )
+    try:
+        scene = molecule_scene(row["name"], _conformer(row["smiles"]), height=300)
+        draw_structure_viewer(scene, "hit-viewer", _no_pick)
+    except UserError as error:
+        draw_error(error)
 
 
 def _no_pick() -> None:

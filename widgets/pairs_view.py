@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from biotl_core.data.raw_table import RawTable
 from biotl_core.errors import UserError
 from biotl_core.plots import plot_predicted_against_true
+from biotl_core.plots.new_sequences import plot_error_by_identity
 from biotl_core.plots.screening import plot_models
 from biotl_core.runs.folder import read_config, read_history, read_result
-from biotl_core.runs.screening_requests import start_pairs, start_repurposing
+from biotl_core.runs.screening_requests import start_repurposing
+from biotl_core.runs.target_proteins import TargetProtein
 from biotl_core.screening.assays import say_pair_answer
-from biotl_core.screening.pair_splits import PAIR_SPLITS
-from biotl_core.screening.pairs import guess_pair_reading
+from biotl_core.screening.pairs import ADAPTERS
 from biotl_core.screening.scores import SCORES
 from biotl_core.wording import plain, plain_sentence, say_number
 from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards
@@ -23,40 +23,12 @@ from widgets.assay_view import draw_audit
 from widgets.frame import draw_error
 from widgets.kept import kept
 from widgets.kept_results import draw_head
+from widgets.repeats_view import draw_repeats, draw_repeats_table
+from widgets.target_choice import choose_target
 
 _CONTROLS = (
     "Correlation of the towers with the measured pairs, and with one side of each pair swapped for another's."
 )
-
-
-def draw_pairs_start(store: str, path: Path, source: str, raw: RawTable, partner: str) -> None:
-    """A table with a column of target proteins: what will be asked next, and the button that learns pairs."""
-    try:
-        reading = guess_pair_reading(raw, partner)
-    except UserError as error:
-        draw_error(error)
-        return
-    st.markdown(
-        f"Molecules in *{plain(reading.assay.smiles_column)}*, target proteins in *{plain(partner)}*, measured: "
-        f"*{plain(reading.assay.value_column)}*."
-    )
-    st.subheader("What will you ask next?", anchor=False)
-    kinds = [kind for kind in PAIR_SPLITS if kind != "given" or reading.part_column]
-    split = st.radio(
-        "What will you ask next?", kinds, format_func=lambda kind: PAIR_SPLITS[kind][0], label_visibility="collapsed",
-        captions=[PAIR_SPLITS[kind][1] for kind in kinds],
-        **kept(store, "pair-split", "given" if reading.part_column else "cold_scaffold"),
-    )  # fmt: skip
-    if st.button("Learn molecules and targets together", type="primary", icon=":material/play_arrow:"):
-        try:
-            run = start_pairs(path, source, reading, split=split)
-        except UserError as error:
-            draw_error(error)
-        else:
-            st.query_params.clear()
-            st.query_params["pairs"] = run.name
-            st.rerun()
-    st.caption("It runs in the background: you may close this page and come back.")
 
 
 def draw_pairs(folder: Path) -> dict[str, Any] | None:
@@ -68,6 +40,9 @@ def draw_pairs(folder: Path) -> dict[str, Any] | None:
     result = read_result(folder) or {}
     draw_answer(plain(say_pair_answer(result)))
     st.caption(f"{plain_sentence(result['sentence'])} {plain_sentence(result['split_sentence'])}")
+    if said := _say_inputs(result):
+        st.caption(said)
+    draw_repeats(result, "auroc" if result["kind"] == "active" else "pearson")
     _draw_cards(result)
     good, found, which = st.tabs(["How good is it?", "What the audit found", "Every method"])
     with good:
@@ -77,6 +52,24 @@ def draw_pairs(folder: Path) -> dict[str, Any] | None:
     with which:
         _draw_methods(result)
     return result
+
+
+def _say_inputs(result: dict[str, Any]) -> str:
+    """Which pretrained models the towers read; "" for none."""
+    inputs = result.get("inputs") or {}
+    names = [name for name in (inputs.get("molecule_backbone"), inputs.get("protein_backbone")) if name]
+    beside = "alone" if inputs.get("is_alone") else "beside the simple features"
+    if not names:
+        return ""
+    said = f"The towers read {' and '.join(map(plain, names))}, frozen, {beside}."
+    tried = result.get("adjustment")
+    if not tried:
+        return said
+    title, before = ADAPTERS[tried["kind"]][0], say_number(tried["validation_before"])
+    if not tried["steps"]:
+        return f"{said} {title} was tried and did not help on the validation part (MSE {before}); it was left out."
+    after = say_number(tried["validation_after"])
+    return f"{said} {title} went on from there: MSE {before} before, {after} after on the validation part."
 
 
 def _draw_cards(result: dict[str, Any]) -> None:
@@ -98,6 +91,7 @@ def _draw_cards(result: dict[str, Any]) -> None:
     cards += [
         NumberCard(f"r, {name}", say_number(value), help=_CONTROLS)
         for name, value in result["controls"].items()
+        if name != "as they are"
     ]
     draw_number_cards(cards)
 
@@ -105,21 +99,42 @@ def _draw_cards(result: dict[str, Any]) -> None:
 def _draw_how_good(folder: Path, result: dict[str, Any]) -> None:
     table = pd.read_csv(folder / "predictions.csv")
     names = [f"{s} and {t}" for s, t in zip(table["smiles"].str[:40], table["target"], strict=True)]
-    figure = plot_predicted_against_true(
-        table["value"].to_numpy(),
-        table[result["chosen"]].to_numpy(),
-        names,
-        result["value_name"],
-        things="pairs",
-    )
-    st.plotly_chart(figure, key="pairs-against-true")
+    true, predicted = table["value"].to_numpy(), table[result["chosen"]].to_numpy()
+    left, right = st.columns(2, gap="medium")
+    figure = plot_predicted_against_true(true, predicted, names, result["value_name"], things="pairs")
+    left.plotly_chart(figure, key="pairs-against-true")
+    with right:
+        _draw_errors(table, np.abs(true - predicted), names)
     download_table(table, f"{folder.name}-test-part.csv", "Predictions of the test part (CSV)")
-    if history := read_history(folder):
+    if history := [one for one in read_history(folder) if one.get("stage") != "adjusting"]:
         best = min(history, key=lambda one: one["validation_loss"])
         st.caption(
             f"The towers were best on the validation part after {best['epoch']:,} of {best['epochs']:,} steps and were "
             "then learned again with it."
         )
+
+
+_SIDES = {
+    "molecule_similarity": (
+        "the molecule",
+        "Similarity of the molecule to the nearest in training (Tanimoto)",
+    ),
+    "target_similarity": (
+        "the target protein",
+        "Similarity of the target to the nearest in training (shared words)",
+    ),
+}
+
+
+def _draw_errors(table: pd.DataFrame, misses: np.ndarray, names: list[str]) -> None:
+    """How the miss grows with the distance of either side from training."""
+    side = st.segmented_control(
+        "Error by the distance of", list(_SIDES), format_func=lambda name: _SIDES[name][0], required=True,
+        **kept("pairs", "error-side", "molecule_similarity"),
+    )  # fmt: skip
+    figure = plot_error_by_identity(table[side].to_numpy(), misses, names, "Distance from the measured")
+    figure.update_xaxes(title_text=_SIDES[side][1])
+    st.plotly_chart(figure, key="pairs-by-similarity")
 
 
 def _draw_methods(result: dict[str, Any]) -> None:
@@ -134,6 +149,7 @@ def _draw_methods(result: dict[str, Any]) -> None:
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, column_config={"method": "Method", **numbers}, alt="Every method"
     )
+    draw_repeats_table(result)
     st.caption("The method is chosen on the validation part; all of them are judged once on the test part.")
 
 
@@ -151,25 +167,6 @@ def draw_repurposing(folder: Path) -> None:
                 st.rerun()
 
 
-def choose_target(folder: Path) -> str:
-    """The sequence of the target protein to rank against: one of the table, or a new one."""
-    proteins = pd.read_parquet(folder / "proteins.parquet")
-    names = np.where(proteins["name"] == "", [f"target {i + 1}" for i in proteins.index], proteins["name"])
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        place = st.selectbox(
-            "Rank against this target protein",
-            proteins.index,
-            format_func=lambda i: names[i],
-            index=0,
-            key="pair-target",
-        )
-    with right:
-        pasted = st.text_area(
-            "or a new one", height=80, placeholder="MKT... or FASTA", key="pair-sequence",
-            help="A protein that is not in the table. How well that works is what the split by new targets tells.",
-        )  # fmt: skip
-    sequence = "".join(
-        line.strip() for line in (pasted or "").splitlines() if not line.startswith(">")
-    ).upper()
-    return sequence or str(proteins["sequence"].iloc[int(place)])
+def pair_target(folder: Path) -> TargetProtein:
+    """The target protein to rank against."""
+    return choose_target(folder.name, pd.read_parquet(folder / "proteins.parquet"))

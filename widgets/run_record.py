@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from biotl_core.backbones.entries import Backbone
-from biotl_core.data.dataset import PARTS
+from biotl_core.data.dataset import PARTS, Modality
 from biotl_core.data.saved_datasets import read_changes
 from biotl_core.data.tasks import TASKS
 from biotl_core.evaluation.metrics import METRICS
@@ -41,7 +41,7 @@ def draw_record(folder: Path, result: dict[str, Any]) -> None:
         _draw_facts(_run_facts(folder, config, result))
     with right:
         st.markdown("**Settings**")
-        _draw_settings(result.get("settings") or config["settings"], result["task"])
+        _draw_settings(result.get("settings") or config["settings"], result["task"], config["modality"])
     _draw_changes(folder)
     with st.expander("How was this computed", icon=":material/function:"):
         st.markdown(_COMPUTED)
@@ -83,7 +83,7 @@ def _draw_facts(facts: list[tuple[str, str]]) -> None:
     st.table({name: plain(value) for name, value in facts}, border="horizontal", alt="What was done")
 
 
-def _draw_settings(settings: dict[str, Any], task_name: str) -> None:
+def _draw_settings(settings: dict[str, Any], task_name: str, modality: Modality) -> None:
     """Every setting that had a say, in the words of the form."""
     chosen = TrainingSettings.from_dict(
         {field.name: settings[field.name] for field in fields(TrainingSettings) if field.name in settings}
@@ -91,7 +91,7 @@ def _draw_settings(settings: dict[str, Any], task_name: str) -> None:
     rows = [
         (field.metadata["title"], say_choice(field.name, getattr(chosen, field.name)))
         for field in fields(TrainingSettings)
-        if is_relevant(field.name, chosen, TASKS[task_name])
+        if is_relevant(field.name, chosen, TASKS[task_name], modality=modality)
     ]
     st.table({title: plain(value) for title, value in rows}, border="horizontal", alt="Settings")
 

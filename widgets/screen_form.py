@@ -9,6 +9,7 @@ from biotl_core.errors import UserError
 from biotl_core.hardware import resolve_device
 from biotl_core.runs.folder import list_runs, read_config
 from biotl_core.runs.screening_requests import start_screen
+from biotl_core.runs.target_proteins import TargetProtein
 from biotl_core.screening.examples import EXAMPLE_LIBRARY
 from biotl_core.screening.ranking import AIMS
 from biotl_core.wording import plain, say_seconds
@@ -25,8 +26,8 @@ _BYTES_A_MOLECULE = 55
 _FORMATS = "SMILES, CSV, TSV, SDF or Parquet of any length; plain or gzipped."
 
 
-def draw_screen_form(run: Path, result: dict[str, Any], target: str = "") -> None:
-    """Choose a library, see how long it takes, start; for a run of pairs with the target's sequence."""
+def draw_screen_form(run: Path, result: dict[str, Any], target: TargetProtein | None = None) -> None:
+    """Choose a library, see how long it takes, start; for a run of pairs with the target protein."""
     library = _choose_library()
     left, middle, right = st.columns([1, 2, 2], vertical_alignment="bottom")
     top = left.number_input("How many to keep", 10, 10_000, step=50, **kept("screen", "top", 200))

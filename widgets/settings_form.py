@@ -7,6 +7,7 @@ from typing import get_args
 
 import streamlit as st
 
+from biotl_core.data.dataset import Modality
 from biotl_core.data.tasks import Task
 from biotl_core.learning.settings import LOSSES, OPTIMIZERS, SCHEDULES, TrainingSettings
 from widgets.kept import choices, kept
@@ -16,9 +17,18 @@ STORE = "settings"
 GROUPS: dict[str, tuple[str, ...]] = {
     "Steps": ("optimizer", "learning_rate", "schedule", "warmup", "batch_size"),
     "Against learning by heart": ("patience", "weight_decay", "dropout"),
-    "Model": ("pooling", "head", "layers", "neighbours", "max_length", "class_weights"),
-    "Adjustable part": ("lora_rank", "lora_alpha", "lora_targets"),
-    "Machine": ("device", "processes", "precision", "seed"),
+    "Model": (
+        "pooling",
+        "head",
+        "letters",
+        "layers",
+        "neighbours",
+        "both_strands",
+        "max_length",
+        "class_weights",
+    ),
+    "Adjustable part": ("tuned_layers", "lora_rank", "lora_alpha", "lora_targets"),
+    "Machine": ("device", "processes", "precision", "weights", "gradient_checkpointing", "seed"),
 }
 """The settings under "More settings"; `method`, `loss` and `epochs` are drawn by the page itself."""
 
@@ -42,11 +52,21 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
             "Twice the features; a little better for values at each position, not for whole sequences.",
         ),
     },
+    "letters": {
+        "auto": ("Automatic", "Where it is better on the validation part."),
+        "yes": ("Yes", "Where all sequences are of one length."),
+        "no": ("No", "What the backbone sees alone."),
+    },
     "lora_targets": {
         "attention": ("Attention layers", "Fewer weights, usually enough."),
         "all": ("All linear layers", "More weights, can learn more."),
     },
     "device": {"auto": ("Automatic", "The graphics card where there is one, else the processor.")},
+    "weights": {
+        "full": ("As they are", "32 bits each."),
+        "8bit": ("8 bits", "A quarter of the memory."),
+        "4bit": ("4 bits", "An eighth of the memory."),
+    },
     "precision": {
         "auto": ("Automatic", "Half precision where the machine has it."),
         "float32": ("Single (32 bit)", "The most exact."),
@@ -58,37 +78,54 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
 _FIELDS = {field.name: field for field in fields(TrainingSettings)}
 
 
-def chosen_settings(task: Task, devices: Collection[str] = ()) -> TrainingSettings:
-    """What was chosen so far in this session, without what no longer fits the task or the machine."""
+def chosen_settings(
+    task: Task, devices: Collection[str] = (), modality: Modality = "dna"
+) -> TrainingSettings:
+    """What was chosen so far in this session, without what no longer fits the task, the sequences or the machine."""
     chosen = {name: value for name, value in choices(STORE).items() if name in _FIELDS}
     if chosen.get("loss") not in task.losses:
         chosen.pop("loss", None)
     if chosen.get("device") not in devices:
         chosen.pop("device", None)
+    if modality != "dna":
+        chosen.pop("both_strands", None)
     return TrainingSettings(**chosen)
 
 
-def is_relevant(name: str, settings: TrainingSettings, task: Task, devices: Collection[str] = ()) -> bool:
-    """Whether a setting does anything for this method, task and machine."""
+def is_relevant(
+    name: str,
+    settings: TrainingSettings,
+    task: Task,
+    devices: Collection[str] = (),
+    modality: Modality = "dna",
+) -> bool:
+    """Whether a setting does anything for this method, task, machine and kind of sequence."""
     return {
         "processes": sum(device != "cpu" for device in devices) > 1,
+        "weights": settings.method in ("frozen", "lora"),
+        "gradient_checkpointing": settings.method != "frozen",
+        "tuned_layers": settings.method in ("lora", "full"),
         "lora_rank": settings.method == "lora",
         "lora_alpha": settings.method == "lora",
         "lora_targets": settings.method == "lora",
         "pooling": not task.is_per_residue,
+        "letters": not (task.is_per_residue or settings.both_strands),
         "neighbours": task.is_per_residue,
+        "both_strands": modality == "dna" and settings.method == "frozen" and not task.is_per_residue,
         "class_weights": task.is_class,
     }.get(name, True)
 
 
-def draw_more_settings(settings: TrainingSettings, task: Task, devices: Collection[str]) -> None:
+def draw_more_settings(
+    settings: TrainingSettings, task: Task, devices: Collection[str], modality: Modality
+) -> None:
     """All settings but those the page draws itself, folded, by what they are about."""
     n_changed = len(changed_settings(settings, task, [name for group in GROUPS.values() for name in group]))
     label = f"More settings ({n_changed} changed)" if n_changed else "More settings"
     with st.expander(label, icon=":material/tune:", key="more-settings"):
         with st.grid("auto", min_column_width=160, gap="medium"):
             for group, names in GROUPS.items():
-                relevant = [name for name in names if is_relevant(name, settings, task, devices)]
+                relevant = [name for name in names if is_relevant(name, settings, task, devices, modality)]
                 if relevant:
                     with st.container():
                         st.markdown(f"**{group}**")

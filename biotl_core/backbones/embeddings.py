@@ -17,14 +17,17 @@ import pandas as pd
 import torch
 from filelock import FileLock
 
-from biotl_core.backbones.encoder import PACK_TOKENS, Encoder, Pack, Tokens, packs_of
+from biotl_core.backbones.encoder import PACK_TOKENS, Encoder, Pack, packs_of
+from biotl_core.backbones.tokenizer import Tokens
 from biotl_core.home import home_subfolder
 from biotl_core.progress import Control
 
-Level = Literal["sequence", "residue"]
+Level = Literal["sequence", "residue", "token"]
 _Run = Callable[[list[int]], list[np.ndarray]]
 _RECORD = np.dtype([("key", "S32"), ("offset", "<i8"), ("rows", "<i8")])
 _LARGEST = float(np.finfo(np.float16).max)
+_SHARE_OF_CARD, _MOST_TOKENS = 0.6, 2**18
+"""Of the free memory of a graphics card that a pack may take, and tokens a pack: larger ones are no faster."""
 _STAGE = "Reading sequences with the backbone"
 
 
@@ -116,11 +119,23 @@ def open_store(
     weights_folder: Path, encoder: Encoder, level: Level, layers: Sequence[int] = ()
 ) -> EmbeddingStore:
     """The store on disk for a backbone folder, below BioTL's home; each choice of layers has one of its own."""
-    width = encoder.width * (len(layers) + 1) * (3 if level == "sequence" else 1)
-    dtype = "<f4" if level == "sequence" else "<f2"
-    name = "-".join([level, *map(str, layers)])
+    layers = encoder.kept_layers(layers) if level == "token" else layers
+    n_vectors = {"sequence": 3 * (len(layers) + 1), "residue": len(layers) + 1, "token": len(layers)}[level]
+    width = encoder.width * n_vectors
+    dtype = "<f2" if level == "residue" else "<f4"
+    exactness = [
+        *(["half"] if reads_half(encoder) else []),
+        *([f"{encoder.bits}bit"] if encoder.bits else []),
+    ]
+    name = "-".join([level, *map(str, layers), *exactness])
     folder = home_subfolder("embeddings") / fingerprint(weights_folder) / name
     return EmbeddingStore(folder, width, dtype)
+
+
+def reads_half(encoder: Encoder) -> bool:
+    """Whether sequences are read in bfloat16: on graphics cards that have it, where it is many times as fast."""
+    is_card = encoder.allows_half and encoder.device.type == "cuda"
+    return is_card and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def fingerprint(weights_folder: Path) -> str:
@@ -151,7 +166,8 @@ def embed(
     Args:
         encoder: the backbone; in evaluation mode.
         sequences: letters; equal ones are computed once.
-        level: "sequence" gives `(1, 3 * width)` float32 (see `pool`), "residue" `(letters read, width)` float16.
+        level: "sequence" gives `(1, 3 * width)` float32 (see `pool`), "residue" `(letters read, width)` float16,
+            "token" the states below the layers that learn, special tokens included (see `Encoder.lower_states`).
         store: where they are kept.
         control: progress and stop; what is computed before a stop stays in the store.
         layers: to read beside the last (see `Encoder.forward`); they make every array so much wider.
@@ -173,29 +189,50 @@ def _computed(
 ) -> Iterator[tuple[list[int], list[np.ndarray]]]:
     """Indices and arrays, pack after pack."""
     tokens = encoder.encode(sequences)
-    packs = list(packs_of([len(ids) for ids in tokens.ids], PACK_TOKENS[encoder.device.type]))
+    packs = list(packs_of([len(ids) for ids in tokens.ids], _budget(encoder, tokens, level, layers)))
 
     def run(pack: list[int]) -> list[np.ndarray]:
-        return _run_pack(encoder, tokens._replace(ids=[tokens.ids[i] for i in pack]), level, layers)
+        return _run_pack(encoder, tokens.at(pack), level, layers)
 
     yield from zip(packs, in_threads(run, packs, encoder.device), strict=True)
+
+
+def _budget(encoder: Encoder, tokens: Tokens, level: Level, layers: Sequence[int]) -> int:
+    """Tokens a pack; on a graphics card as many as fit, by what a first small pack of the longest sequences took."""
+    device, usual = encoder.device, PACK_TOKENS[encoder.device.type]
+    if device.type != "cuda" or not tokens.ids:
+        return usual
+    small = next(packs_of([len(ids) for ids in tokens.ids], usual // 4))
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    _run_pack(encoder, tokens.at(small), level, layers)
+    taken = max(torch.cuda.max_memory_allocated(device) - before, 1)
+    bytes_each = taken / sum(len(tokens.ids[i]) for i in small)
+    # What torch has reserved and does not use is free too.
+    free = torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - before
+    return int(np.clip(_SHARE_OF_CARD * free / bytes_each, usual // 4, _MOST_TOKENS))
 
 
 def _run_pack(encoder: Encoder, tokens: Tokens, level: Level, layers: Sequence[int]) -> list[np.ndarray]:
     """Arrays of one pack; a pack that does not fit the memory is halved."""
     try:
-        with torch.inference_mode():
+        is_half = reads_half(encoder)
+        with torch.inference_mode(), torch.autocast(encoder.device.type, torch.bfloat16, enabled=is_half):
+            if level == "token":
+                states = encoder.lower_states(tokens, layers).float().cpu().numpy()
+                return np.split(states, np.cumsum([len(ids) for ids in tokens.ids])[:-1])
             pack = encoder(tokens, layers)
             if level == "sequence":
-                return list(pool(pack).float().cpu().numpy()[:, None, :])
+                return list(pool(pack._replace(states=pack.states.float())).float().cpu().numpy()[:, None, :])
             # Inner layers of large backbones can hold numbers that half precision cannot.
             states = pack.states.clamp(-_LARGEST, _LARGEST).to(torch.float16).cpu().numpy()
             return np.split(states, np.cumsum(pack.lengths.cpu().numpy())[:-1])
     except torch.OutOfMemoryError:
         if len(tokens.ids) == 1:
             raise
-        half = len(tokens.ids) // 2
-        first, second = tokens._replace(ids=tokens.ids[:half]), tokens._replace(ids=tokens.ids[half:])
+        places = range(len(tokens.ids))
+        half = len(places) // 2
+        first, second = tokens.at(places[:half]), tokens.at(places[half:])
         return _run_pack(encoder, first, level, layers) + _run_pack(encoder, second, level, layers)
 
 

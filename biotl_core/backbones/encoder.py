@@ -8,20 +8,29 @@ holds the parity. Architectures that cannot be packed run as padded batches behi
 
 import inspect
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from peft import PeftModel
 from torch import nn
 from torch.nn import functional
-from transformers import AttentionInterface, AutoConfig, AutoModel, AutoModelForTextEncoding, AutoTokenizer
+from transformers import (
+    AttentionInterface,
+    AutoConfig,
+    AutoModel,
+    AutoModelForTextEncoding,
+    BitsAndBytesConfig,
+)
 from transformers.models.esm import modeling_esm
 from transformers.utils import logging as transformers_logging
 
+from biotl_core.backbones.attention import packed_attention
 from biotl_core.backbones.flat_pass import can_read_flat, read_flat
 from biotl_core.backbones.matmul import choose_matmul
+from biotl_core.backbones.tokenizer import Tokenizer, Tokens
 from biotl_core.data.dataset import Modality
 from biotl_core.errors import UserError
 
@@ -32,195 +41,14 @@ PACKABLE = frozenset({"esm", "bert", "roberta"})
 """Values of `config.model_type` whose packed pass is proved equal to the padded one in the tests."""
 PACK_TOKENS = {"cpu": 2048, "mps": 8192, "cuda": 16384}
 """Tokens a pack: small ones stay in the cache of a CPU, large ones keep a graphics card busy."""
-_WEIGHTS_AT_ONCE = 2**20
-"""Attention weights in memory together on a CPU: four megabytes."""
-_LONGEST_EXPLICIT = {"training": 640, "reading": 4096}
-"""Tokens of a sequence up to which attention on a CPU is made of plain products; in training their weights are kept."""
-_TEST_LETTERS: dict[Modality, str] = {
-    "protein": "ACDEFGHIKLMNPQRSTVWY",
-    "dna": "ACGT" * 8,  # long enough for a tokenizer of words of six letters to show itself
-    "molecule": "CNOPSFIcnosBr()[]=#+-123456@/\\Hl",
-}
 _ATTENTION_LINEARS = frozenset(
     {"query", "key", "value", "q", "k", "v", "q_proj", "k_proj", "v_proj", "Wqkv", "qkv", "qkv_proj"}
 )
-
-
-def packed_attention(
-    module: nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    scaling: float | None = None,
-    dropout: float = 0.0,
-    *,
-    sequence_lengths: Sequence[int],
-    **_: Any,
-) -> tuple[torch.Tensor, None]:
-    """Attention within each sequence of a pack.
-
-    Args:
-        module: the attention layer (not used; part of transformers' interface).
-        query, key, value: `(1, heads, tokens, head_width)`, the sequences laid end to end.
-        attention_mask: None in a pack, for there is no padding.
-        scaling: factor on the products; None for 1/sqrt(head_width).
-        dropout: share of attention weights dropped.
-        sequence_lengths: tokens of each sequence; they sum to `tokens`.
-
-    Returns:
-        `(1, tokens, heads, head_width)`, and no weights.
-    """
-    scale = query.shape[3] ** -0.5 if scaling is None else scaling
-    out = attention_by_sequence(query[0], key[0], value[0], sequence_lengths, scale, dropout)
-    return out[None], None
-
-
-def attention_by_sequence(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    lengths: Sequence[int],
-    scaling: float,
-    dropout: float = 0.0,
-) -> torch.Tensor:
-    """`(heads, tokens, head_width)` each -> `(tokens, heads, head_width)`; see `packed_attention`."""
-    outputs, start = [], 0
-    heads, width = query.shape[0], query.shape[2]
-    for length, same in groupby(lengths):
-        n = len(list(same))
-        rows = slice(start, start + n * length)
-        # Neighbours of one length share a call: (heads, n * length, width) -> (n, heads, length, width).
-        q, k, v = (t[:, rows].unflatten(1, (n, length)).transpose(0, 1) for t in (query, key, value))
-        if dropout == 0 and is_explicit(query, length):
-            out = explicit_attention(q, k, v, scaling)
-        else:
-            out = functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling)
-        outputs.append(out.transpose(1, 2).reshape(n * length, heads, width))
-        start = rows.stop
-    return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
-
-
-def _attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: Sequence[int]
-) -> torch.Tensor:
-    """Attention of the flat pass, whose query is scaled already; `(tokens, heads * head_width)`."""
-    return attention_by_sequence(query, key, value, lengths, 1.0).flatten(1)
-
-
-def is_explicit(query: torch.Tensor, length: int) -> bool:
-    """Whether attention is quicker as two products and a softmax than as one kernel.
-
-    On a CPU whose products oneDNN makes (see `matmul`), or in bfloat16, it is: the kernel works in blocks too small
-    for them. Long sequences keep to the kernel, which does not store their weights.
-    """
-    is_half = query.dtype == torch.bfloat16 or torch.is_autocast_enabled("cpu")
-    if query.device.type != "cpu" or not (is_half or choose_matmul()):
-        return False
-    return length <= _LONGEST_EXPLICIT["training" if query.requires_grad else "reading"]
-
-
-def explicit_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scaling: float) -> torch.Tensor:
-    """Softmax of the products, a few heads at a time so that their weights stay near the processor.
-
-    Args:
-        q, k, v: `(n, heads, length, width)`.
-        scaling: factor on the products.
-    """
-    n, heads, length, _ = q.shape
-    at_once = max(1, min(heads, _WEIGHTS_AT_ONCE // (n * length * length)))
-    q = q if scaling == 1.0 else q * scaling
-    parts = []
-    for first in range(0, heads, at_once):
-        own = slice(first, first + at_once)
-        weights = (q[:, own] @ k[:, own].transpose(-1, -2)).softmax(dim=-1)
-        parts.append(weights @ v[:, own])
-    return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
-
 
 AttentionInterface.register("biotl_packed", packed_attention)
 # The same formula as transformers' four-step version, in one kernel: 1.2 to 1.5 times the speed of whole ESM training
 # steps on a CPU. Parity with the four steps is part of the encoder's test.
 modeling_esm.gelu = functional.gelu
-
-
-class Tokens(NamedTuple):
-    """Sequences as token numbers, the special tokens included."""
-
-    ids: list[np.ndarray]
-    """One int64 array a sequence."""
-    n_before: int
-    """Special tokens before the first letter."""
-    n_after: int
-    """Special tokens after the last letter."""
-
-    @property
-    def n_letters(self) -> list[int]:
-        """Letters of each sequence."""
-        return [len(ids) - self.n_before - self.n_after for ids in self.ids]
-
-
-class Tokenizer:
-    """Letters to token numbers: by a table of 256 entries where each letter is a token, else by transformers."""
-
-    def __init__(self, folder: Path, modality: Modality):
-        self._slow = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.unknown_id = self._slow.unk_token_id
-        self.pad_id = self._slow.pad_token_id or 0
-        self.mask_id = self._slow.mask_token_id
-        letters = _TEST_LETTERS[modality]
-        self._spaced = False
-        self._table = self._byte_table(letters)
-        first, second = self._encode(letters[0]), self._encode(letters[1])
-        self.prefix, self.suffix = _shared_ends(first, second)
-
-    @property
-    def is_letterwise(self) -> bool:
-        """True where every letter is one token; what tasks per residue need."""
-        return self._table is not None
-
-    def encode(self, sequences: Sequence[str], max_length: int | None = None) -> Tokens:
-        """Token numbers of each sequence, cut to `max_length` letters."""
-        if self._table is None:
-            limit = None if max_length is None else max_length + len(self.prefix) + len(self.suffix)
-            ids = [np.asarray(self._encode(s, limit), dtype=np.int64) for s in sequences]
-        else:
-            ids = [self._look_up(s[:max_length]) for s in sequences]
-        return Tokens(ids, len(self.prefix), len(self.suffix))
-
-    def _look_up(self, sequence: str) -> np.ndarray:
-        letters = self._table[np.frombuffer(sequence.encode("latin-1", "replace"), dtype=np.uint8)]
-        return np.concatenate([self.prefix, letters, self.suffix])
-
-    def _encode(self, text: str, max_length: int | None = None) -> list[int]:
-        text = " ".join(text) if self._spaced else text
-        options = {"truncation": True, "max_length": max_length} if max_length else {}
-        return self._slow(text, **options)["input_ids"]
-
-    def _byte_table(self, letters: str) -> np.ndarray | None:
-        """The table, or None where the tokenizer joins letters into longer tokens."""
-        # Spaces are for tokenizers that do not know a word of letters; those that do would be kept from their words.
-        self._spaced = self.unknown_id in self._encode(letters)
-        n_special = len(self._encode(letters[0])) - 1
-        ids = self._encode(letters)
-        if len(ids) != len(letters) + n_special or self.unknown_id in ids:
-            self._spaced = False
-            return None
-        self.prefix, self.suffix = _shared_ends(self._encode(letters[0]), self._encode(letters[1]))
-        table = np.full(256, self.unknown_id if self.unknown_id is not None else self.pad_id, dtype=np.int64)
-        for code in range(33, 127):
-            ids = self._encode(chr(code))
-            if len(ids) == len(self.prefix) + 1 + len(self.suffix):
-                table[code] = ids[len(self.prefix)]
-        return table
-
-
-def _shared_ends(first: list[int], second: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The tokens that two encodings begin with and end with alike: the special ones."""
-    before = next((i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), len(first))
-    pairs = zip(reversed(first), reversed(second), strict=False)
-    after = next((i for i, (a, b) in enumerate(pairs) if a != b), 0)
-    return np.array(first[:before], dtype=np.int64), np.array(first[len(first) - after :], dtype=np.int64)
 
 
 class Pack(NamedTuple):
@@ -244,6 +72,12 @@ class Encoder(nn.Module):
         self.max_length = max_length
         """Letters read at most; None for no limit."""
         self.config = model.config
+        self.fixed_layers = 0
+        """Layers, from the lowest, that do not learn: what they make of a sequence can be kept."""
+        self.bits: int | None = None
+        """Bits of each weight of the linear layers where they were loaded in few; None for whole numbers."""
+        self.allows_half = True
+        """Whether reading may be in half precision where the device has it."""
 
     @property
     def width(self) -> int:
@@ -276,8 +110,11 @@ class Encoder(nn.Module):
         the first layer gives, and so on.
         """
         lengths = [len(ids) for ids in tokens.ids]
-        run = self.packed_states if self.is_packed else self._padded
-        flat = run(tokens.ids, lengths, layers)
+        if tokens.kept is not None:
+            flat = self._upper_states(tokens.kept, lengths, layers)
+        else:
+            run = self.packed_states if self.is_packed else self._padded
+            flat = run(tokens.ids, lengths, layers)
         ends = np.cumsum(lengths)
         is_letter = np.ones(ends[-1], dtype=bool)
         starts = ends - lengths
@@ -294,10 +131,9 @@ class Encoder(nn.Module):
     ) -> torch.Tensor:
         """States of all tokens, special ones included, `(tokens, width)`; `ids` end to end have those lengths."""
         flat = torch.from_numpy(np.concatenate(ids))[None].to(self.device)
-        places = np.concatenate([np.arange(n) for n in lengths]) + self._first_position
-        positions = torch.from_numpy(places)[None].to(self.device)
+        positions = self._positions(lengths)
         if can_read_flat(self.model):
-            return read_flat(self.model, flat[0], positions[0], lengths, _attend, layers)
+            return read_flat(self.model, flat[0], positions[0], lengths, layers)
         out = self.model(
             input_ids=flat,
             position_ids=positions,
@@ -305,6 +141,41 @@ class Encoder(nn.Module):
             **_wish_for(layers),
         )
         return _side_by_side(out, layers)[0]
+
+    def kept_layers(self, layers: Sequence[int] = ()) -> tuple[int, ...]:
+        """Layers whose states are enough to go on from: the highest that does not learn, and those read below it."""
+        return (*(i for i in layers if i < self.fixed_layers), self.fixed_layers)
+
+    def lower_states(self, tokens: Tokens, layers: Sequence[int] = ()) -> torch.Tensor:
+        """States of the `kept_layers` of all tokens, special ones included: `(tokens, n_kept * width)`.
+
+        They are what `Tokens.kept` holds; `forward` goes on from there when asked for the same `layers`.
+        """
+        lengths = [len(ids) for ids in tokens.ids]
+        return self.packed_states(tokens.ids, lengths, self.kept_layers(layers))[:, : -self.width]
+
+    def _upper_states(
+        self, kept: Sequence[np.ndarray], lengths: Sequence[int], layers: Sequence[int]
+    ) -> torch.Tensor:
+        """What `packed_states` gives, from the kept states of the lower layers."""
+        below = torch.from_numpy(np.concatenate(kept)).to(self.device)
+        seen = dict(zip(self.kept_layers(layers), below.split(self.width, dim=1), strict=True))
+        # Adapters sit within the layers, so the model below a wrapping of peft is the adapted one.
+        model = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
+        states, options = seen[self.fixed_layers][None], {"sequence_lengths": tuple(lengths)}
+        if getattr(self.config, "position_embedding_type", None) == "rotary":
+            options["position_embeddings"] = model.rotary_embeddings(states, self._positions(lengths))
+        for i, layer in enumerate(model.encoder.layer[self.fixed_layers :], self.fixed_layers + 1):
+            states = layer(states, attention_mask=None, **options)
+            seen[i] = states[0]
+        final = getattr(model.encoder, "emb_layer_norm_after", None)
+        last = states[0] if final is None else final(states[0])
+        return torch.cat([*(seen[i] for i in layers), last], dim=-1)
+
+    def _positions(self, lengths: Sequence[int]) -> torch.Tensor:
+        """The place of each token in its sequence, as the backbone counts: `(1, tokens)`."""
+        places = np.concatenate([np.arange(n) for n in lengths]) + self._first_position
+        return torch.from_numpy(places)[None].to(self.device)
 
     def _padded(self, ids: list[np.ndarray], lengths: list[int], layers: Sequence[int]) -> torch.Tensor:
         padded = np.full((len(ids), max(lengths)), self.tokenizer.pad_id, dtype=np.int64)
@@ -342,6 +213,8 @@ def load_encoder(
     random_weights: bool = False,
     seed: int = 0,
     max_length: int | None = None,
+    bits: int | None = None,
+    device: torch.device | str = "cpu",
 ) -> Encoder:
     """Load a backbone from a Hugging Face folder, in float32 and evaluation mode.
 
@@ -351,6 +224,8 @@ def load_encoder(
         random_weights: the same architecture with fresh random weights, never to be called pretrained.
         seed: of the random weights.
         max_length: letters to read at most; None takes the backbone's own limit.
+        bits: 8 or 4 for linear layers whose weights are kept in so few (bitsandbytes); None for whole numbers.
+        device: where weights of few bits go, since they are made there; others stay on the processor.
 
     Raises:
         UserError: the folder holds no backbone that transformers loads without custom code.
@@ -358,7 +233,8 @@ def load_encoder(
     choose_matmul()
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        model = _load_model(folder, config, random_weights, seed)
+        quantized = None if bits is None or random_weights else _few_bits(bits, device)
+        model = _load_model(folder, config, random_weights, seed, quantized)
         tokenizer = Tokenizer(folder, modality)
     except (OSError, ValueError, KeyError, ImportError, AttributeError, RuntimeError) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -368,10 +244,29 @@ def load_encoder(
         ) from error
     built_for = own_limit(config, len(tokenizer.prefix) + len(tokenizer.suffix))
     limits = [limit for limit in (built_for, max_length) if limit is not None]
-    return Encoder(model.eval(), tokenizer, min(limits) if limits else None)
+    encoder = Encoder(model.eval(), tokenizer, min(limits) if limits else None)
+    encoder.bits = bits
+    return encoder
 
 
-def _load_model(folder: Path, config: Any, random_weights: bool, seed: int) -> nn.Module:
+def _few_bits(bits: int, device: torch.device | str) -> dict[str, Any]:
+    """Options that make transformers load linear layers in few bits."""
+    if find_spec("bitsandbytes") is None:
+        raise UserError(
+            f"Weights of {bits} bits need the package bitsandbytes, which is not installed. Install it with "
+            "'pip install -r requirements-quantized.txt', or choose weights 'full'."
+        )
+    half = torch.float32 if torch.device(device).type == "cpu" else torch.bfloat16
+    if bits == 8:  # a threshold would make what a sequence becomes depend on its company in the pack
+        config = BitsAndBytesConfig(load_in_8bit=True, llm_int8_threshold=0.0)
+    else:
+        config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=half)
+    return {"quantization_config": config, "device_map": {"": str(device)}}
+
+
+def _load_model(
+    folder: Path, config: Any, random_weights: bool, seed: int, quantized: dict[str, Any] | None
+) -> nn.Module:
     # Of encoder-decoder families such as T5, only the encoder reads.
     encoders = AutoModelForTextEncoding._model_mapping
     architecture = (encoders if type(config) in encoders else AutoModel._model_mapping)[type(config)]
@@ -385,9 +280,8 @@ def _load_model(folder: Path, config: Any, random_weights: bool, seed: int) -> n
     if not architecture._supports_sdpa:
         options["attn_implementation"] = "eager"
     if not random_weights:
-        return architecture.from_pretrained(
-            folder, config=config, dtype=torch.float32, local_files_only=True, use_safetensors=True, **options
-        )
+        options |= {"local_files_only": True, "use_safetensors": True, **(quantized or {})}
+        return architecture.from_pretrained(folder, config=config, dtype=torch.float32, **options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         config._attn_implementation = options.pop("attn_implementation")
@@ -410,6 +304,16 @@ def attention_linears(model: nn.Module, everywhere: bool = False) -> list[str]:
     if everywhere:
         return in_layers
     return [name for name in in_layers if name.rsplit(".", 1)[-1] in _ATTENTION_LINEARS]
+
+
+def below_layer(model: nn.Module, n_layers: int) -> list[str]:
+    """Names of the weights of the lowest layers and of the embedding of the letters below them."""
+
+    def is_below(name: str) -> bool:
+        place = next((int(part) for part in name.split(".") if part.isdigit()), None)
+        return "embed" in name or "shared" in name if place is None else place < n_layers
+
+    return [name for name, _ in model.named_parameters() if is_below(name)]
 
 
 def packs_of(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:

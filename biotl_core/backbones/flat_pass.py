@@ -7,16 +7,14 @@ model's own at each call, nothing is kept, so a model that learns between two re
 `tests/test_encoder.py` holds the parity.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 from transformers import EsmModel
 
+from biotl_core.backbones.attention import attention_by_sequence
 from biotl_core.backbones.matmul import choose_matmul
-
-Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Sequence[int]], torch.Tensor]
-"""Query, key, value `(heads, tokens, head_width)` and the lengths of the sequences -> `(tokens, heads * width)`."""
 
 
 def can_read_flat(model: nn.Module) -> bool:
@@ -40,7 +38,6 @@ def read_flat(
     ids: torch.Tensor,
     positions: torch.Tensor,
     lengths: Sequence[int],
-    attend: Attend,
     layers: Sequence[int] = (),
 ) -> torch.Tensor:
     """The last hidden states of sequences laid end to end.
@@ -50,7 +47,6 @@ def read_flat(
         ids: token numbers `(tokens,)`.
         positions: place of each token in its sequence, `(tokens,)`.
         lengths: tokens of each sequence; they sum to `tokens`.
-        attend: attention within each sequence.
         layers: those to give beside the last, before it; 0 is the embedding of the letters.
 
     Returns:
@@ -60,7 +56,7 @@ def read_flat(
     turns = _turns(model, positions)
     seen = [states]
     for layer in model.encoder.layer:
-        states = _read_layer(layer, states, turns, lengths, attend)
+        states = _read_layer(layer, states, turns, lengths)
         seen.append(states if layers else None)
     final = model.encoder.emb_layer_norm_after
     seen[-1] = states if final is None else final(states)
@@ -75,7 +71,7 @@ def _turns(model: EsmModel, positions: torch.Tensor) -> torch.Tensor:
 
 
 def _read_layer(
-    layer: nn.Module, states: torch.Tensor, turns: torch.Tensor, lengths: Sequence[int], attend: Attend
+    layer: nn.Module, states: torch.Tensor, turns: torch.Tensor, lengths: Sequence[int]
 ) -> torch.Tensor:
     own = layer.attention.self
     heads, width = own.num_attention_heads, own.attention_head_size
@@ -85,8 +81,10 @@ def _read_layer(
     turned = torch.view_as_complex(by_head[: 2 * heads].reshape(2 * heads, len(states), width // 2, 2))
     turned.mul_(turns)
     query_key = torch.view_as_real(turned).view(2 * heads, len(states), width)
-    found = attend(query_key[:heads], query_key[heads:], by_head[2 * heads :], lengths)
-    states = _sum(found, layer.attention.output.dense, states)
+    found = attention_by_sequence(
+        query_key[:heads], query_key[heads:], by_head[2 * heads :], lengths, scaling=1.0
+    )  # the query is scaled already
+    states = _sum(found.flatten(1), layer.attention.output.dense, states)
     first = layer.intermediate.dense
     inner = _product(layer.LayerNorm(states), first.weight, first.bias, "gelu")
     return _sum(inner, layer.output.dense, states)

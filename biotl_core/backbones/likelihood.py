@@ -19,15 +19,8 @@ from transformers import AutoConfig, AutoModelForMaskedLM
 
 from biotl_core.backbones.catalogue import Backbone, locate_backbone
 from biotl_core.backbones.embeddings import in_threads
-from biotl_core.backbones.encoder import (
-    PACK_TOKENS,
-    PACKABLE,
-    Encoder,
-    Tokenizer,
-    Tokens,
-    own_limit,
-    packs_of,
-)
+from biotl_core.backbones.encoder import PACK_TOKENS, PACKABLE, Encoder, own_limit, packs_of
+from biotl_core.backbones.tokenizer import Tokenizer, Tokens
 from biotl_core.data.alphabets import ALPHABETS
 from biotl_core.data.dataset import Modality
 from biotl_core.data.mutations import sum_of_effects

@@ -24,6 +24,11 @@ def choose_matmul() -> bool:
     """Let oneDNN make the float32 products of this process where that is faster and exact; True where it does."""
     if not _is_held_back():
         return False
+    with torch.autocast("cpu", enabled=False):  # whoever asks first may be at work in half precision
+        return _switch()
+
+
+def _switch() -> bool:
     torch.backends.mkldnn.matmul.fp32_precision = "bf16"
     if not is_exact():
         torch.backends.mkldnn.matmul.fp32_precision = "none"

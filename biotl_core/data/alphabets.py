@@ -112,3 +112,15 @@ def guess_modality(sequences: Iterable[str]) -> Modality:
     # "CCO" alone could be a peptide: some values must hold what only a SMILES can.
     is_molecule = shares["molecule"] > 0.5 and marked > 0.2
     return "molecule" if is_molecule else "protein"
+
+
+_COMPLEMENT = str.maketrans("ACGTUNRYSWKMBDHV", "TGCAANYRSWMKVHDB")
+
+
+def reverse_complement(dna: str) -> str:
+    """The other strand, read in its own direction.
+
+    >>> reverse_complement("AACGTN")
+    'NACGTT'
+    """
+    return dna.translate(_COMPLEMENT)[::-1]

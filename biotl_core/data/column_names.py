@@ -71,6 +71,16 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
 
 
+def is_time_name(name: str) -> bool:
+    """Whether a column of this name says when something was measured or published.
+
+    >>> [is_time_name(name) for name in ("Date", "document_year", "measured on", "time_min", "updated")]
+    [True, True, False, False, False]
+    """
+    words = name_words(name)
+    return bool(words & {"date", "year"}) or _plain(name) in ("time", "timestamp", "when")
+
+
 def sequence_rank(name: str) -> int:
     """How surely a column of this name holds the sequences: 4 (surely) to 0 (nothing speaks for it).
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from biotl_core.data.alphabets import reverse_complement
 from biotl_core.errors import UserError
 from biotl_core.genomes.genome import CODING, Genome, read_exons
-from biotl_core.genomes.translation import reverse_complement
 
 COLUMNS = ("name", "sequence", "class", "part")
 MOST_OF_A_CLASS = 1_500

@@ -70,6 +70,20 @@ def block_table(comparison: Comparison, a: int, b: int) -> pd.DataFrame:
     return table
 
 
+def contig_table(comparison: Comparison, a: int, b: int) -> pd.DataFrame:
+    """The contigs of the second genome as they are laid along the first: `place, contig, letters, turned`."""
+    contigs, arrangement = comparison.genomes[b].contigs, comparison.pairs[a, b].arrangement
+    names = list(contigs)
+    return pd.DataFrame(
+        {
+            "place": range(1, len(names) + 1),
+            "contig": [names[number] for number in arrangement.order],
+            "letters": [len(contigs[names[number]]) for number in arrangement.order],
+            "turned": [arrangement.flipped[number] for number in arrangement.order],
+        }
+    )
+
+
 def genome_gff(comparison: Comparison, number: int) -> str:
     """GFF3 of a genome with, for each coding gene, its orthogroup, share and partners in the other genomes."""
     genome = comparison.genomes[number]

@@ -3,10 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from biotl_core.data.alphabets import reverse_complement
 from biotl_core.data.quoting import listed, shown
 from biotl_core.errors import UserError
 from biotl_core.genomes.genome import CODING, Exon, gene_table, write_exons
-from biotl_core.genomes.translation import STOP, guess_genetic_code, protein_of, reverse_complement
+from biotl_core.genomes.translation import STOP, guess_genetic_code, protein_of
 from biotl_core.wording import say_count
 
 KINDS = (CODING, "tRNA", "rRNA", "ncRNA", "tmRNA")

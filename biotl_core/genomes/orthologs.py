@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from biotl_core.genomes.alignment import align, bits_of, clean, evalues_of, score_pairs
-from biotl_core.genomes.shortlist import SCHEMES, distinct, shared_words
+from biotl_core.genomes.shortlist import SCHEMES, best_sharing, distinct, word_rows
 from biotl_core.progress import Control
 
 Search = Literal["auto", "words", "full"]
@@ -31,6 +31,9 @@ MIN_COVERAGE = 0.2
 """Share of both proteins that the alignment covers at least: below, they share a piece, not their descent."""
 _DISTANT_IDENTITY = 0.60
 """Median identity of the first pairs below which two genomes are called distant."""
+_LEAST_SHARE = 0.02
+"""Two proteins that share less than this part of what the best candidate of either shares with it are not aligned at
+first: they cannot be best both ways."""
 _BLOCK_PAIRS = 20_000
 
 
@@ -93,7 +96,10 @@ def find_hits(
     first, second = [clean(p) for p in proteins_a], [clean(p) for p in proteins_b]
     control.step("Looking for shared words", 0, 0)
     everyone_a, everyone_b = np.arange(len(first)), np.arange(len(second))
-    hits = _score(first, second, *_candidates(first, second, everyone_a, everyone_b, "close"), control)
+    # Whoever stays without a good partner is searched again below, except when words alone are asked for.
+    least_share = 0.0 if search == "words" else _LEAST_SHARE
+    candidates = _candidates(first, second, everyone_a, everyone_b, "close", least_share)
+    hits = _score(first, second, *candidates, control)
     left_a, left_b = _left_over(hits, first, second)
     if search == "full" or (search == "auto" and _are_distant(hits, first, second)):
         rows = np.concatenate([np.repeat(left_a, len(second)), np.tile(everyone_a, len(left_b))])
@@ -107,16 +113,39 @@ def find_hits(
 
 
 def _candidates(
-    first: list[str], second: list[str], chosen_a: np.ndarray, chosen_b: np.ndarray, schemes: str
+    first: list[str],
+    second: list[str],
+    chosen_a: np.ndarray,
+    chosen_b: np.ndarray,
+    schemes: str,
+    least_share: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs that share words, looked for from both sides, sorted by row."""
+    """Pairs that share words, looked for from both sides, sorted by row.
+
+    With `least_share`, only those that share so much of what the best candidate of either protein shares with it.
+    """
     n_best = CANDIDATES_CLOSE if schemes == "close" else CANDIDATES_DISTANT
-    rows, columns = shared_words([first[i] for i in chosen_a], second, n_best, SCHEMES[schemes])
-    back_columns, back_rows = shared_words([second[i] for i in chosen_b], first, n_best, SCHEMES[schemes])
-    keys = np.concatenate(
-        [chosen_a[rows] * len(second) + columns, back_rows * len(second) + chosen_b[back_columns]]
-    )
+    rows, columns, weights = [], [], []
+    for scheme in SCHEMES[schemes]:
+        words_a, words_b = word_rows(first, scheme), word_rows(second, scheme)
+        onward = best_sharing(words_a[chosen_a], words_b, second, n_best)
+        back = best_sharing(words_b[chosen_b], words_a, first, n_best)
+        rows += [chosen_a[onward.rows], back.columns]
+        columns += [onward.columns, chosen_b[back.rows]]
+        weights += [onward.weights, back.weights]
+    keys = np.concatenate(rows) * len(second) + np.concatenate(columns)
+    if least_share:
+        best = _best_of_either(*map(np.concatenate, (rows, columns, weights)))
+        keys = keys[np.concatenate(weights) >= least_share * best]
     return np.divmod(distinct(keys), len(second))
+
+
+def _best_of_either(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Of each pair the largest weight of any pair with its row or its column."""
+    of_row, of_column = np.zeros(rows.max(initial=0) + 1), np.zeros(columns.max(initial=0) + 1)
+    np.maximum.at(of_row, rows, weights)
+    np.maximum.at(of_column, columns, weights)
+    return np.maximum(of_row[rows], of_column[columns])
 
 
 def _score(

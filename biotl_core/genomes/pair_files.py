@@ -16,7 +16,7 @@ from biotl_core.genomes.genome import Genome
 from biotl_core.genomes.pair import Pair, PairSettings
 from biotl_core.home import home_subfolder
 
-_VERSION = 4
+_VERSION = 5
 """Raised when the same genomes would give another result."""
 _TABLES = ("orthologs", "blocks", "segments", "nearest")
 

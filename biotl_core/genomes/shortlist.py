@@ -7,11 +7,12 @@ fewer letters, where amino acids that replace each other are one, reach further 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-_CHUNK = 512
+CHUNK = 512
+"""Queries that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,6 @@ def shared_words(
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each query the references that share most with it, as rows and columns of pairs, sorted by row.
 
-    The words count by how rare they are (the logarithm squared of the share of proteins without them), and a score is
-    divided by the square root of the reference's length, since a long one shares words by chance.
-
     Args:
         queries: `n` proteins.
         references: `m` proteins.
@@ -90,28 +88,65 @@ def shared_words(
     """
     if not len(queries) or not len(references):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    found: list[np.ndarray] = []
-    root_lengths = np.sqrt(np.array([max(len(r), 50) for r in references], dtype=np.float32))
+    found = []
     for scheme in schemes:
-        asked, known = word_rows(queries, scheme), word_rows(references, scheme)
-        occurrences = np.bincount(known.indices, minlength=scheme.n_words) + 1.0
-        weights = np.log(max(len(references), 2) / np.minimum(occurrences, len(references)) + 1.0) ** 2
-        asked.data *= weights.astype(np.float32)[asked.indices]
-        by_word = known.T.tocsr()
-        for start in range(0, len(queries), _CHUNK):
-            scores = asked[start : start + _CHUNK] @ by_word
-            scores.data /= root_lengths[scores.indices]
-            found.append(_best(scores, n_best, start))
-    rows, columns = np.concatenate(found, axis=1)
-    keys = distinct(rows * len(references) + columns)
-    return np.divmod(keys, len(references))
+        known = word_rows(references, scheme)
+        asked = known if queries is references else word_rows(queries, scheme)
+        found.append(best_sharing(asked, known, references, n_best))
+    rows, columns = (np.concatenate([getattr(one, name) for one in found]) for name in ("rows", "columns"))
+    return np.divmod(distinct(rows * len(references) + columns), len(references))
 
 
-def _best(scores: Any, n_best: int, start: int) -> np.ndarray:
-    """Rows (counted from `start`) and columns of the largest scores of each row of a sparse table, int64 `(2, n)`."""
-    rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
-    # One sort over all: by row, then from the best down; the place within its row says whether a pair is kept.
-    order = np.argsort(rows * 1e6 - scores.data, kind="stable")
-    place = np.arange(len(order)) - scores.indptr[rows[order]]
-    kept = order[place < n_best]
-    return np.stack([rows[kept] + start, scores.indices[kept]]).astype(np.int64)
+class Sharing(NamedTuple):
+    """Pairs of proteins that share words."""
+
+    rows: np.ndarray
+    """Of the queries, int64 `(n,)`."""
+    columns: np.ndarray
+    """Of the references."""
+    weights: np.ndarray
+    """Of the words they share, float32."""
+
+
+def best_sharing(asked: Any, known: Any, references: Sequence[str], n_best: int) -> Sharing:
+    """The references that share most with each query.
+
+    The words count by how rare they are (the logarithm squared of the share of proteins without them); the order goes
+    by their weight divided by the square root of the reference's length, since a long one shares words by chance.
+
+    Args:
+        asked: words of the queries, from `word_rows`.
+        known: of the references.
+        references: the proteins themselves.
+        n_best: pairs of one query at most.
+    """
+    from scipy.sparse import csr_matrix
+
+    if not asked.shape[0]:
+        return Sharing(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+    root_lengths = np.sqrt(np.array([max(len(r), 50) for r in references], dtype=np.float32))
+    occurrences = np.bincount(known.indices, minlength=known.shape[1]) + 1.0
+    rarity = np.log(max(len(references), 2) / np.minimum(occurrences, len(references)) + 1.0) ** 2
+    weighed = csr_matrix((rarity.astype(np.float32)[asked.indices], asked.indices, asked.indptr), asked.shape)
+    by_word = known.T.tocsr()
+    pieces = []
+    for start in range(0, asked.shape[0], CHUNK):
+        scores = weighed[start : start + CHUNK] @ by_word
+        rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+        best = _best(rows, scores.data / root_lengths[scores.indices], n_best, scores.indptr)
+        pieces.append((rows[best] + start, scores.indices[best].astype(np.int64), scores.data[best]))
+    return Sharing(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
+
+
+def _best(rows: np.ndarray, scores: np.ndarray, n_best: int, begins: np.ndarray) -> np.ndarray:
+    """Places of the largest scores of each row, from the best down; of equal ones the first, int64.
+
+    Row, score and place are packed into one whole number each, since sorting those is ten times as fast as an argsort:
+    9 bits of row, 31 of a positive float32, whose bits are in the order of its value, and 24 of place in the row.
+    """
+    places = np.arange(len(rows)) - begins[rows]
+    falling = np.uint64(2**31 - 1) - scores.astype(np.float32).view(np.uint32)
+    packed = (rows.astype(np.uint64) << np.uint64(55)) | (falling << np.uint64(24)) | places.astype(np.uint64)
+    packed.sort()
+    kept = packed[places < n_best]
+    return begins[(kept >> np.uint64(55)).astype(np.int64)] + (kept & np.uint64(2**24 - 1)).astype(np.int64)

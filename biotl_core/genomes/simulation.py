@@ -10,8 +10,8 @@ from functools import cache
 
 import numpy as np
 
+from biotl_core.data.alphabets import reverse_complement
 from biotl_core.genomes.genome import CODING, GENE_COLUMNS, Exon, Genome, gene_table, write_exons
-from biotl_core.genomes.translation import reverse_complement
 
 _AMINO_ACIDS = "ARNDCQEGHILKMFPSTWYV"
 # Robinson and Robinson 1991, PNAS 88:8880: frequencies that BLAST's statistics rest on.

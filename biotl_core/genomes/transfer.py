@@ -1,9 +1,10 @@
 """The transfer tier: relatives of genes that alignment leaves alone, found by a protein model.
 
-Only genes without a partner take part, so an embedding never replaces an alignment. Each candidate pair is a mutual
-nearest neighbour in the embedding. A second, independent look confirms it or leaves it a hypothesis: the residues
-aligned by their vectors, and the gene's place between two neighbours. A logistic model, fitted on
-families that the head never saw, says how probable it is.
+Only genes that no sure alignment explains take part (one that is clearly like a gene with a closer partner is a copy),
+so an embedding never replaces an alignment, and the candidates are of the kind that the probability was fitted on. Each
+candidate pair is a mutual nearest neighbour in the embedding. A second, independent look confirms it or leaves it a
+hypothesis: the residues aligned by their vectors, and the gene's place between two neighbours. A logistic model, fitted
+on families that the head never saw, says how probable it is.
 """
 
 import json
@@ -22,6 +23,7 @@ from biotl_core.genomes.alignment import align, bits_of, clean
 from biotl_core.genomes.genome import Genome
 from biotl_core.genomes.homology_head import HomologyHead, protein_features
 from biotl_core.genomes.neighbours import centred_unit_rows, mutual_neighbours
+from biotl_core.genomes.orthologs import SURE_EVALUE
 from biotl_core.genomes.pair import Pair, gaps_of, with_orthologs
 from biotl_core.genomes.residue_alignment import align_residues
 from biotl_core.progress import Control
@@ -147,6 +149,13 @@ def _look_closer(searcher: Searcher, first: str, second: str) -> tuple[float, fl
     return aligned.excess, bits, plain.identity, plain.query_coverage, plain.reference_coverage
 
 
+def left_alone(pair: Pair, side: int, n_genes: int) -> np.ndarray:
+    """Genes of one side (0 or 1) that have no partner and no sure alignment with any gene of the other, int64."""
+    partners, nearest = pair.orthologs[("rank_a", "rank_b")[side]], pair.nearest
+    is_alike = (nearest["side"] == side) & (nearest["evalue"] <= SURE_EVALUE)
+    return np.setdiff1d(np.arange(n_genes), np.concatenate([partners, nearest.loc[is_alike, "rank"]]))
+
+
 def rescue_pair(
     searcher: Searcher,
     first: Genome,
@@ -156,8 +165,7 @@ def rescue_pair(
 ) -> Pair:
     """The pair with relatives of its genes that stood alone, each with its tier and probability."""
     orthologs = pair.orthologs
-    alone_a = np.setdiff1d(np.arange(len(first.coding)), orthologs["rank_a"])
-    alone_b = np.setdiff1d(np.arange(len(second.coding)), orthologs["rank_b"])
+    alone_a, alone_b = left_alone(pair, 0, len(first.coding)), left_alone(pair, 1, len(second.coding))
     proteins_a, proteins_b = first.proteins, second.proteins
     found = find_candidates(
         searcher, [proteins_a[i] for i in alone_a], [proteins_b[i] for i in alone_b], control

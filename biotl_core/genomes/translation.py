@@ -4,7 +4,6 @@ from functools import cache
 
 import numpy as np
 
-_COMPLEMENT = str.maketrans("ACGTUNRYSWKMBDHV", "TGCAANYRSWMKVHDB")
 _CODES = np.full(256, 4, dtype=np.int64)  # 4: any letter that is not plain
 for _code, _letter in enumerate("ACGT"):
     _CODES[ord(_letter)] = _code
@@ -12,15 +11,6 @@ STOP = "*"
 CANDIDATE_CODES = (11, 4, 1, 2, 5)
 """Genetic codes that are tried, the commonest first: bacteria and plastids, mycoplasmas, nuclei, mitochondria of
 vertebrates and of invertebrates (NCBI's numbers)."""
-
-
-def reverse_complement(dna: str) -> str:
-    """The other strand, read in its own direction.
-
-    >>> reverse_complement("AACGTN")
-    'NACGTT'
-    """
-    return dna.translate(_COMPLEMENT)[::-1]
 
 
 @cache

@@ -19,7 +19,8 @@ import torch
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 
-from biotl_core.backbones.encoder import PACKABLE, Encoder, Tokenizer, Tokens
+from biotl_core.backbones.encoder import PACKABLE, Encoder
+from biotl_core.backbones.tokenizer import Tokenizer, Tokens
 from biotl_core.data.dataset import Modality
 from biotl_core.errors import UserError
 from biotl_core.learning.adaptation_settings import (

@@ -143,15 +143,19 @@ def _training_seconds(
 ) -> float:
     flops = {p: forward_flops(backbone, n, settings.max_length) for p, n in workload.lengths.items()}
     if settings.method == "frozen":
-        # Each sequence is read once, and for targets per residue once more for the map of whole sequences.
+        # Each sequence is read once; twice for both strands, or for targets per residue (the map of whole sequences).
         is_per_residue = TASKS[workload.task_name].is_per_residue
-        forward = (2.0 if is_per_residue else 1.0) * sum(flops.values())
+        forward = (2.0 if is_per_residue or settings.both_strands else 1.0) * sum(flops.values())
         head_size = _head_size(backbone, workload, settings)
         training = settings.epochs * 6.0 * head_size * _head_rows(backbone, workload, settings)
     else:
-        # Validation is read after each pass; at the end all twice: to predict, and to check what is saved.
-        forward = 2.0 * sum(flops.values()) + settings.epochs * flops["validation"]
-        training = settings.epochs * TRAINING_FACTOR[settings.method] * flops["train"]
+        # Validation is read after each pass; at the end all twice: to predict, and to check what is saved. Layers
+        # that do not learn are read once more, before all this.
+        share = _learning_share(backbone, settings)
+        forward = 2.0 * sum(flops.values()) + settings.epochs * share * flops["validation"]
+        forward += sum(flops.values()) if share < 1 else 0.0
+        passes = TRAINING_FACTOR[settings.method] + (1.0 if settings.gradient_checkpointing else 0.0)
+        training = settings.epochs * share * passes * flops["train"]
     is_one_step = settings.optimizer == "gradient_descent"
     steps = 1 if is_one_step else -(-len(workload.lengths["train"]) // settings.batch_size)
     return (
@@ -170,6 +174,7 @@ def count_memory_gb(
     tokens that are worked on at once; and on a processor the features of a frozen backbone.
     """
     parameters, width = 1e6 * size_millions(backbone), max(backbone.width, 64)
+    bytes_each = {"full": 4.0, "8bit": 1.0, "4bit": 0.5}[settings.weights]
     tokens = {p: count_tokens(backbone, n, settings.max_length) for p, n in workload.lengths.items()}
     at_once = _tokens_at_once(tokens, settings, device)
     passing = _PASSING_BYTES * width * at_once
@@ -177,13 +182,24 @@ def count_memory_gb(
         is_per_residue = TASKS[workload.task_name].is_per_residue
         n_rows = sum(int(n.sum()) if is_per_residue else 3 * len(n) for n in tokens.values())
         features = 4.0 * _n_layers(settings) * width * n_rows if device.kind != "cuda" else 0.0
-        return _BASE_GB[device.kind] + (4.0 * parameters + passing + features) / 2**30
+        return _BASE_GB[device.kind] + (bytes_each * parameters + passing + features) / 2**30
     is_half = device.kind == "cuda" and settings.precision != "float32"
-    saved = (
-        _SAVED_BYTES[settings.method] * width * max(backbone.layers, 6) * at_once * (0.5 if is_half else 1.0)
-    )
-    bytes_each = 4.0 if settings.method == "lora" else _LEARNING_BYTES[settings.optimizer]
-    return _BASE_GB[device.kind] + (bytes_each * parameters + saved + passing) / 2**30
+    share = _learning_share(backbone, settings)
+    layers = share * max(backbone.layers, 6)
+    saved = _SAVED_BYTES[settings.method] * width * layers * at_once
+    if (
+        settings.gradient_checkpointing
+    ):  # what goes into each layer, and all of the one that is computed again
+        saved = (4.0 * layers + _SAVED_BYTES[settings.method]) * width * at_once
+    saved *= 0.5 if is_half else 1.0
+    bytes_more = 0.0 if settings.method == "lora" else share * (_LEARNING_BYTES[settings.optimizer] - 4.0)
+    return _BASE_GB[device.kind] + ((bytes_each + bytes_more) * parameters + saved + passing) / 2**30
+
+
+def _learning_share(backbone: Backbone, settings: TrainingSettings) -> float:
+    """The share of the backbone's layers that learn."""
+    layers = max(backbone.layers, 1)
+    return 1.0 - settings.fixed_layers(layers) / layers
 
 
 def _tokens_at_once(tokens: dict[Part, np.ndarray], settings: TrainingSettings, device: Device) -> int:
@@ -247,6 +263,8 @@ def _smaller_steps(
         while (batch := batch // 2) >= 1:
             words = f"With {batch} sequence{'s' if batch > 1 else ''} a step it"
             yield replace(settings, batch_size=batch), backbone, words
+        again = replace(settings, batch_size=1, gradient_checkpointing=True)
+        yield again, backbone, "With 'Less memory, more time' and one sequence a step it"
     reach = min(workload.longest, settings.max_length or workload.longest, backbone.max_length)
     for limit in (1024, 512, 256):
         if limit < reach:

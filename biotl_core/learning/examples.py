@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from biotl_core.backbones.encoder import PACK_TOKENS, Tokens, packs_of
+from biotl_core.backbones.encoder import PACK_TOKENS, packs_of
+from biotl_core.backbones.tokenizer import Tokens
 
 Targets = np.ndarray | list[np.ndarray]
 
@@ -26,7 +27,7 @@ class Examples:
     def subset(self, indices: np.ndarray) -> "Examples":
         """The examples at some places."""
         if isinstance(self.inputs, Tokens):
-            inputs = self.inputs._replace(ids=[self.inputs.ids[i] for i in indices])
+            inputs = self.inputs.at(indices)
         elif isinstance(self.inputs, torch.Tensor):
             inputs = self.inputs[torch.from_numpy(np.array(indices))]
         else:
@@ -41,15 +42,20 @@ class Examples:
             return len(self.inputs.ids[i]) - self.inputs.n_before - self.inputs.n_after
         return len(self.inputs[i])
 
-    def pieces(self, indices: Sequence[int], device: torch.device) -> Iterator[list[int]]:
-        """The indices in groups that fit the memory: packs of tokens, or all at once for ready features."""
+    def pieces(
+        self, indices: Sequence[int], device: torch.device, pack_tokens: int | None = None
+    ) -> Iterator[list[int]]:
+        """The indices in groups that fit the memory: packs of tokens, or all at once for ready features.
+
+        `pack_tokens`: tokens a pack; None takes what suits the device.
+        """
         if isinstance(self.inputs, torch.Tensor):
             yield list(indices)
             return
         lengths = [
             len(self.inputs.ids[i] if isinstance(self.inputs, Tokens) else self.inputs[i]) for i in indices
         ]
-        budget = PACK_TOKENS[device.type] * (1 if isinstance(self.inputs, Tokens) else 16)
+        budget = (pack_tokens or PACK_TOKENS[device.type]) * (1 if isinstance(self.inputs, Tokens) else 16)
         for pack in packs_of(lengths, budget):
             yield [indices[j] for j in pack]
 
@@ -63,7 +69,7 @@ class Examples:
     ) -> torch.Tensor:
         """Head outputs of a piece, the rows of its sequences end to end."""
         if isinstance(self.inputs, Tokens):
-            return model(self.inputs._replace(ids=[self.inputs.ids[i] for i in piece]))
+            return model(self.inputs.at(piece))
         if isinstance(self.inputs, torch.Tensor):
             return head(self.inputs[piece].to(device))
         features = np.concatenate([self.inputs[i] for i in piece]).astype(np.float32)

@@ -2,31 +2,25 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.nn import functional
 
 from biotl_core.backbones.embeddings import pool
-from biotl_core.backbones.encoder import Encoder, Tokens, attention_linears, load_encoder
+from biotl_core.backbones.encoder import Encoder, attention_linears, below_layer, load_encoder
+from biotl_core.backbones.tokenizer import Tokens
 from biotl_core.data.dataset import Dataset, Modality
 from biotl_core.data.tasks import TASKS, TaskName
 from biotl_core.errors import UserError
-from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.head import Head
+from biotl_core.learning.letters import VariedLetters
+from biotl_core.learning.settings import TrainingSettings, Weights
 
-_HIDDEN_WIDTH = 256
-"""Width of the hidden layer of an MLP head, at most."""
-_CHANNELS = 64
-"""Of a head that reads neighbours: wider ones learn little more at twice the time."""
-_MOST_DIRECTIONS = 1024
-"""Principal directions of the features that a head reads, at most."""
-_SHRINKAGE_ROWS = 5000
-"""Rows from which the trust in the directions is told."""
+_BITS: dict[Weights, int | None] = {"full": None, "8bit": 8, "4bit": 4}
 
 
 @dataclass(frozen=True)
@@ -48,159 +42,19 @@ class Outputs:
         return cls(dataset.task_name, dataset.classes, dataset.modality)
 
 
-class Head(nn.Module):
-    """Features to outputs: bring them to one scale, then a linear layer or one hidden layer, then the target's scale.
-
-    Features of a frozen backbone are strongly correlated, and what tells relatives apart lies in their small
-    directions, which gradient descent reaches last. They are therefore turned to their principal directions and these
-    brought half-way to one spread (fourth root of the variance; Ledoit and Wolf 2004 say how far to trust it).
-
-    For a value at each position the head may read its neighbours too; then its layers are convolutions along the
-    sequence.
-    """
-
-    def __init__(self, n_features: int, n_outputs: int, settings: TrainingSettings):
-        super().__init__()
-        self.reach = settings.neighbours or 0
-        # Down to few channels is a turn of its own, and a learned one.
-        self.is_turned = settings.method == "frozen" and not self.reach
-        width = min(n_features, _MOST_DIRECTIONS) if self.is_turned else n_features
-        self.register_buffer("feature_mean", torch.zeros(n_features))
-        self.register_buffer("feature_scale", torch.ones(n_features))
-        if self.is_turned:
-            self.register_buffer("feature_turn", torch.eye(n_features, width))
-        self.register_buffer("target_mean", torch.zeros(1))
-        self.register_buffer("target_scale", torch.ones(1))
-        self.layers = (_neighbour_layers if self.reach else _layers)(width, n_outputs, settings)
-
-    def fit_features(self, features: torch.Tensor) -> None:
-        """Take mean, spread and directions of the features `(n, n_features)` from the training part."""
-        features = features.double()
-        spread = features.std(dim=0, correction=0)
-        self.feature_mean.copy_(features.mean(dim=0))
-        self.feature_scale.copy_(torch.where(spread > 1e-6, spread, 1.0))
-        if self.is_turned:
-            self.feature_turn.copy_(
-                _half_whitening(self._scaled(features.float()), self.feature_turn.shape[1])
-            )
-
-    def fit_targets(self, targets: np.ndarray) -> None:
-        """Take mean and spread of the known training targets, so that the head learns numbers around zero."""
-        known = targets[np.isfinite(targets)]
-        self.target_mean.fill_(float(known.mean()))
-        self.target_scale.fill_(float(known.std()) or 1.0)
-
-    def forward(self, features: torch.Tensor, lengths: Sequence[int] = ()) -> torch.Tensor:
-        """Outputs `(n, n_outputs)`: numbers in units of `target_scale` around `target_mean`, or logits.
-
-        Args:
-            features: `(n, n_features)`; per residue, those of several sequences end to end.
-            lengths: letters of each sequence, where the rows are residues.
-        """
-        scaled = self._scaled(features)
-        if self.reach:
-            return self.layers(scaled, _places_apart(lengths, self.reach).to(scaled.device))
-        return self.layers(scaled @ self.feature_turn if self.is_turned else scaled)
-
-    def _scaled(self, features: torch.Tensor) -> torch.Tensor:
-        return (features - self.feature_mean) / self.feature_scale
-
-
-def _layers(width: int, n_outputs: int, settings: TrainingSettings) -> nn.Sequential:
-    """What the head learns where each row is by itself."""
-    if settings.head == "linear":
-        return nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(width, n_outputs))
-    hidden = min(_HIDDEN_WIDTH, width)
-    return nn.Sequential(
-        nn.Dropout(settings.dropout),
-        nn.Linear(width, hidden),
-        nn.GELU(),
-        nn.Dropout(settings.dropout),
-        nn.Linear(hidden, n_outputs),
-    )
-
-
-def _neighbour_layers(width: int, n_outputs: int, settings: TrainingSettings) -> nn.Module:
-    """What the head learns where it reads the positions around each one too, of the same sequence only."""
-    if settings.head == "linear":
-        return _StraightLine(width, n_outputs, settings)
-    return _ResidualConvolutions(width, n_outputs, settings)
-
-
-class _Convolution(nn.Conv1d):
-    """A convolution along rows `(n, channels)` that lie at some places; the places between them are empty (zero)."""
-
-    def __init__(self, channels: int, n_outputs: int, reach: int):
-        super().__init__(channels, n_outputs, 2 * reach + 1, padding=reach)
-
-    def forward(self, rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """`(n, n_outputs)`, a row for each of the rows."""
-        if not len(rows):
-            return rows.new_zeros(0, self.out_channels)
-        apart = rows.new_zeros(int(places[-1]) + 1, rows.shape[1]).index_copy(0, places, rows)
-        return super().forward(apart.T[None])[0].T[places]
-
-
-class _StraightLine(nn.Module):
-    """Each output is a weighted sum of all features of all positions in reach."""
-
-    def __init__(self, width: int, n_outputs: int, settings: TrainingSettings):
-        super().__init__()
-        self.dropout = nn.Dropout(settings.dropout)
-        self.out = _Convolution(width, n_outputs, settings.neighbours)
-
-    def forward(self, features: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        return self.out(self.dropout(features), places)
-
-
-class _ResidualConvolutions(nn.Module):
-    """Down to few channels; two convolutions, which together reach as far as asked, add what they see around.
-
-    (Residual connections: He et al. 2016, CVPR, 770.)
-    """
-
-    def __init__(self, width: int, n_outputs: int, settings: TrainingSettings):
-        super().__init__()
-        self.dropout = nn.Dropout(settings.dropout)
-        self.narrow = nn.Linear(width, _CHANNELS)
-        first, second = settings.neighbours - settings.neighbours // 2, settings.neighbours // 2
-        self.around = nn.ModuleList(_Convolution(_CHANNELS, _CHANNELS, reach) for reach in (first, second))
-        self.out = nn.Linear(_CHANNELS, n_outputs)
-
-    def forward(self, features: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        hidden = self.narrow(self.dropout(features))
-        for convolution in self.around:
-            hidden = hidden + convolution(functional.gelu(hidden), places)
-        return self.out(self.dropout(functional.gelu(hidden)))
-
-
-def _places_apart(lengths: Sequence[int], gap: int) -> torch.Tensor:
-    """Where each row comes to lie when sequences are laid out with so many empty places after each: `(n,)`."""
-    letters = torch.tensor(lengths, dtype=torch.int64)
-    return torch.arange(int(letters.sum())) + gap * torch.arange(len(letters)).repeat_interleave(letters)
-
-
-def _half_whitening(scaled: torch.Tensor, width: int) -> torch.Tensor:
-    """The matrix `(n_features, width)` that turns standardised features to their `width` largest directions.
-
-    Each is divided by the fourth root of its variance, shrunk towards the mean variance where there are few rows.
-    """
-    from sklearn.covariance import ledoit_wolf_shrinkage
-
-    rows = scaled[torch.randperm(len(scaled), generator=torch.Generator().manual_seed(0))[:_SHRINKAGE_ROWS]]
-    shrinkage = min(float(ledoit_wolf_shrinkage(rows.cpu().numpy())), 0.99)
-    centred = scaled.double()
-    variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))
-    variances = variances.flip(0)[:width].clamp(min=0)
-    floor = shrinkage / (1 - shrinkage) + 1e-3  # features are standardised, so the mean variance is 1
-    return directions.flip(1)[:, :width] / (variances + floor) ** 0.25
-
-
 class SequenceModel(nn.Module):
     """A backbone with a head on top."""
 
-    def __init__(self, encoder: Encoder, settings: TrainingSettings, outputs: Outputs):
+    def __init__(
+        self,
+        encoder: Encoder,
+        settings: TrainingSettings,
+        outputs: Outputs,
+        letters: VariedLetters | None = None,
+    ):
         super().__init__()
+        self.letters = letters
+        """Which letters stand where, read by the head beside the features; None where it reads these alone."""
         self.outputs, self.settings = outputs, settings
         self.encoder = encoder
         self.is_per_residue = TASKS[outputs.task_name].is_per_residue
@@ -209,8 +63,14 @@ class SequenceModel(nn.Module):
                 "This backbone joins several letters into one token and cannot give a value for each residue. "
                 "Choose a backbone that reads letter by letter, such as an embedded one or ESM-2."
             )
+        if settings.both_strands and outputs.modality != "dna":
+            raise UserError(
+                f"Only DNA has two strands, and these are sequences of the kind '{outputs.modality}'. Leave out the "
+                "setting *both_strands*."
+            )
         self.layers = layers_beside_last(encoder.n_layers) if settings.layers == "middle_last" else ()
-        self.head = Head(self.n_features, outputs.n, settings)
+        widths = (self.n_features,) if letters is None else (self.n_features, letters.width)
+        self.head = Head(widths, outputs.n, settings)
 
     @property
     def width(self) -> int:
@@ -219,7 +79,7 @@ class SequenceModel(nn.Module):
 
     @property
     def n_features(self) -> int:
-        """Width of what the head reads."""
+        """Width of what the head reads of the backbone."""
         return self.width * (2 if self.settings.pooling == "mean_max" and not self.is_per_residue else 1)
 
     def select(self, pooled: torch.Tensor) -> torch.Tensor:
@@ -236,7 +96,13 @@ class SequenceModel(nn.Module):
     def features(self, tokens: Tokens) -> torch.Tensor:
         """What the head reads, from the backbone: a row a sequence, or a row a residue."""
         pack = self.encoder(tokens, self.layers)
-        return pack.states if self.is_per_residue else self.select(pool(pack))
+        return pack.states if self.is_per_residue else self.beside_letters(self.select(pool(pack)), tokens)
+
+    def beside_letters(self, features: torch.Tensor, tokens: Tokens) -> torch.Tensor:
+        """The features of whole sequences, and beside them their letters where the head reads these too."""
+        if self.letters is None:
+            return features
+        return torch.cat([features, self.letters.one_hot(tokens).to(features)], dim=1)
 
     def forward(self, tokens: Tokens) -> torch.Tensor:
         """Head outputs of sequences, or of all their residues end to end: `(rows, n_outputs)`."""
@@ -259,7 +125,13 @@ def layers_beside_last(n_layers: int) -> tuple[int, ...]:
 
 
 def build_model(
-    weights_folder: Path, outputs: Outputs, settings: TrainingSettings, *, random_weights: bool = False
+    weights_folder: Path,
+    outputs: Outputs,
+    settings: TrainingSettings,
+    *,
+    random_weights: bool = False,
+    training_sequences: Sequence[str] = (),
+    device: torch.device | str = "cpu",
 ) -> SequenceModel:
     """A model ready to train: the backbone loaded or made anew, and only what the method adjusts left adjustable.
 
@@ -268,25 +140,46 @@ def build_model(
         outputs: what to predict.
         settings: resolved settings.
         random_weights: the twin without pretraining, tuned by the same method; `scratch` always is.
+        device: where weights of few bits are made; move the model there in any case.
+        training_sequences: where the head may read letters too (setting `letters`), they say which vary where.
     """
+    if settings.weights == "4bit" and settings.method == "lora" and torch.device(device).type == "cpu":
+        raise UserError(
+            "Setting *weights*: found '4bit' with LoRA on a processor, where bitsandbytes (0.50) only reads with them. "
+            "Choose '8bit', the last layer, or a graphics card."
+        )
     encoder = load_encoder(
         weights_folder,
         outputs.modality,
         random_weights=random_weights or settings.method == "scratch",
         seed=settings.seed,
         max_length=settings.max_length,
+        bits=_BITS[settings.weights],
+        device=device,
     )
     torch.manual_seed(settings.seed)
+    encoder.allows_half = settings.precision != "float32"
+    encoder.fixed_layers = settings.fixed_layers(encoder.n_layers)
     if settings.method in ("frozen", "lora"):
         encoder.requires_grad_(False)
+    elif encoder.fixed_layers:
+        _freeze(encoder, below_layer(encoder.model, encoder.fixed_layers))
     if settings.method == "lora":
         encoder.model = _with_lora(encoder, settings)
     _freeze_unused(encoder)
-    return SequenceModel(encoder, settings, outputs)
+    if settings.gradient_checkpointing and settings.method != "frozen":
+        _check_checkpointing(encoder)
+        encoder.model.activation_checkpointing_enable({"use_reentrant": False})
+    letters = None
+    if settings.letters == "yes" and encoder.tokenizer.is_letterwise and training_sequences:
+        letters = VariedLetters.of(encoder.encode(training_sequences))
+    return SequenceModel(encoder, settings, outputs, letters)
 
 
 def _with_lora(encoder: Encoder, settings: TrainingSettings) -> nn.Module:
-    targets = attention_linears(encoder.model, everywhere=settings.lora_targets == "all")
+    below = {name.rpartition(".")[0] for name in below_layer(encoder.model, encoder.fixed_layers)}
+    linears = attention_linears(encoder.model, everywhere=settings.lora_targets == "all")
+    targets = [name for name in linears if name not in below]
     if not targets:
         raise UserError(
             f"LoRA found no attention layers it knows in a {encoder.config.model_type} backbone. "
@@ -302,11 +195,25 @@ def _with_lora(encoder: Encoder, settings: TrainingSettings) -> nn.Module:
     return get_peft_model(encoder.model, config)
 
 
+def _check_checkpointing(encoder: Encoder) -> None:
+    if not encoder.model.supports_gradient_checkpointing:
+        raise UserError(
+            f"A {encoder.config.model_type} backbone cannot compute its layers again on the way back (setting "
+            "*gradient_checkpointing*). Leave this setting off, or take fewer sequences a step."
+        )
+
+
 def _freeze_unused(encoder: Encoder) -> None:
     """Parts of the backbone that give nothing to the vectors get no gradient and must not be waited for."""
-    for name, parameter in encoder.model.named_parameters():
-        if "contact_head" in name or ".pooler." in f".{name}":
-            parameter.requires_grad_(False)
+    _freeze(
+        encoder,
+        [n for n, _ in encoder.model.named_parameters() if "contact_head" in n or ".pooler." in f".{n}"],
+    )
+
+
+def _freeze(encoder: Encoder, names: Sequence[str]) -> None:
+    for name in names:
+        encoder.model.get_parameter(name).requires_grad_(False)
 
 
 def save_model(model: SequenceModel, folder: Path, backbone: dict, weights_folder: Path) -> None:
@@ -324,6 +231,7 @@ def save_model(model: SequenceModel, folder: Path, backbone: dict, weights_folde
         "classes": list(model.outputs.classes),
         "modality": model.outputs.modality,
         "settings": model.settings.to_dict(),
+        "letters": None if model.letters is None else asdict(model.letters),
         "backbone": {**backbone, "folder": str(weights_folder)},
     }
     (folder / "biotl.json").write_text(json.dumps(about, indent=1))
@@ -361,9 +269,11 @@ def _how_to_load(method: str, backbone: dict) -> str:
         "# A model tuned with BioTL\n\n"
         f"The backbone is {name}. It loads in plain transformers:\n\n"
         f"```python\nfrom transformers import AutoModel, AutoTokenizer\n{peft}{lines}\n```\n\n"
-        "`head.safetensors` holds the layer on top: features are standardised with `feature_mean` and "
+        "`head.safetensors` holds the layer on top: features (beside them, where `biotl.json` has `letters`, a 1 for "
+        "each letter at its place) are standardised with `feature_mean` and "
         "`feature_scale`, multiplied by `feature_turn` where there is one, and go through `layers` (those of each "
-        "residue, or convolutions along the sequence, zero beyond its ends); numbers are "
+        "residue, or convolutions along the sequence, zero beyond its ends; with `both_strands` the mean of those of a "
+        "sequence and of its reverse complement); numbers are "
         "multiplied by `target_scale` and moved by `target_mean`. `biotl.json` holds the task, its classes and all "
         "settings. `calibration.json` and `neighbourhood.npz`, where they are, hold what BioTL needs for ranges, "
         "calibrated probabilities and sets of classes.\n"
@@ -392,9 +302,11 @@ def load_model(folder: Path, weights_folder: Path | None = None) -> SequenceMode
     source = (
         folder / "backbone" if has_own_backbone else (weights_folder or Path(about["backbone"]["folder"]))
     )
-    encoder = load_encoder(source, outputs.modality, max_length=settings.max_length)
+    bits = _BITS[settings.weights]
+    encoder = load_encoder(source, outputs.modality, max_length=settings.max_length, bits=bits)
     if settings.method == "lora":
         encoder.model = PeftModel.from_pretrained(encoder.model, folder / "adapter")
-    model = SequenceModel(encoder, settings, outputs)
+    letters = VariedLetters(**about["letters"]) if about.get("letters") else None
+    model = SequenceModel(encoder, settings, outputs, letters)
     model.head.load_state_dict(load_file(folder / "head.safetensors"))
     return model.eval()

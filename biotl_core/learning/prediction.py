@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, embed, open_store
+from biotl_core.data.alphabets import reverse_complement
 from biotl_core.data.tasks import TASKS
 from biotl_core.evaluation.metrics import Arrays
 from biotl_core.learning.examples import Examples, Targets
@@ -35,10 +36,14 @@ def make_examples(
     level = "residue" if model.is_per_residue else "sequence"
     store = store if store is not None else MemoryStore()
     arrays = embed(model.encoder, sequences, level, store, control, model.layers)
+    if model.settings.both_strands:
+        others = [reverse_complement(sequence) for sequence in sequences]
+        turned = embed(model.encoder, others, level, store, control, model.layers)
+        arrays = [(one + other) / 2 for one, other in zip(arrays, turned, strict=True)]
     if model.is_per_residue:
         return Examples(arrays, targets)
     pooled = torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, 3 * model.width)
-    return Examples(model.select(pooled), targets)
+    return Examples(model.beside_letters(model.select(pooled), model.encoder.encode(sequences)), targets)
 
 
 def model_store(model: SequenceModel, weights_folder: Path) -> EmbeddingStore | None:
@@ -47,6 +52,26 @@ def model_store(model: SequenceModel, weights_folder: Path) -> EmbeddingStore | 
         return None
     level = "residue" if model.is_per_residue else "sequence"
     return open_store(weights_folder, model.encoder, level, model.layers)
+
+
+def keep_lower_states(
+    model: SequenceModel,
+    examples: Examples,
+    sequences: Sequence[str],
+    store: EmbeddingStore | MemoryStore,
+    control: Control,
+) -> Examples:
+    """The same examples with what the layers that do not learn make of them, read once (see `Encoder.lower_states`).
+
+    Args:
+        model: not yet trained.
+        examples: the token numbers of the sequences.
+        sequences: their letters, by which the states are found in the store.
+        store: at level "token".
+        control: progress and stop.
+    """
+    kept = embed(model.encoder, sequences, "token", store, control, model.layers)
+    return Examples(examples.inputs._replace(kept=kept), examples.targets)
 
 
 def predict_examples(

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers import EsmConfig, EsmForMaskedLM, EsmModel, EsmTokenizer
 from transformers.models.esm import modeling_esm
@@ -27,17 +26,12 @@ from transformers.models.esm import modeling_esm
 from biotl_core.backbones.embeddings import MemoryStore, embed
 from biotl_core.backbones.encoder import Encoder, load_encoder
 from biotl_core.backbones.likelihood import letter_log_probabilities, load_masked_model
-from biotl_core.data.tasks import TASKS
-from biotl_core.learning.examples import Examples
-from biotl_core.learning.model import Outputs, build_model
-from biotl_core.learning.settings import TrainingSettings
 
 SHAPES: dict[str, tuple[int, int, int]] = {"8m": (6, 320, 20), "35m": (12, 480, 20), "650m": (33, 1280, 20)}
 """Layers, width and heads of ESM-2; the inner width is four times the width."""
 LETTERS = "LAGVSERTIDPKQNFYMHWC"
 _VOCABULARY = ["<cls>", "<pad>", "<eos>", "<unk>", *LETTERS, *"XBUZO.-", "<null_1>", "<mask>"]
 _EXTRACT_TOKENS, _BUDGET_TOKENS = 4096, 16384
-_STEP_SEQUENCES = 8
 OURS = "BioTL"
 
 
@@ -154,17 +148,18 @@ def run_in_turn(
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
         for name, way in ways.items():
-            began = _now(device)
+            began = processor_seconds(device)
             if name.startswith(OURS):
                 way()
             else:
                 with as_released():
                     way()
-            seconds[name].append(_now(device) - began)
+            seconds[name].append(processor_seconds(device) - began)
     return tuple(Contestant(name, tuple(taken)) for name, taken in seconds.items())
 
 
-def _now(device: torch.device) -> float:
+def processor_seconds(device: torch.device) -> float:
+    """Seconds of the processor so far, user and system; of the clock where a graphics card works."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         return time.perf_counter()
@@ -177,9 +172,9 @@ def measure_peak(device: torch.device) -> float:
     a, b = torch.randn(2048, 1280, device=device), torch.randn(1280, 5120, device=device)
     best = math.inf
     for _ in range(4):
-        began = _now(device)
+        began = processor_seconds(device)
         a @ b
-        best = min(best, max(_now(device) - began, 1e-9))
+        best = min(best, max(processor_seconds(device) - began, 1e-9))
     return 2 * 2048 * 1280 * 5120 / best / 1e9
 
 
@@ -190,7 +185,7 @@ def race_embedding(shape: str, lengths: Sequence[int], repeats: int, device_name
         folder = make_backbone(Path(name), SHAPES[shape])
         sequences = draw_proteins(lengths)
         encoder = load_encoder(folder, "protein").to(device)
-        plain, eager = (_plain_model(folder, kind).to(device) for kind in ("sdpa", "eager"))
+        plain, eager = (plain_model(folder, kind).to(device) for kind in ("sdpa", "eager"))
         tokenizer = EsmTokenizer.from_pretrained(folder)
 
         def padded(model: nn.Module, batches: list[list[int]]) -> list[torch.Tensor]:
@@ -198,14 +193,16 @@ def race_embedding(shape: str, lengths: Sequence[int], repeats: int, device_name
                 found = {
                     i: row
                     for b in batches
-                    for i, row in zip(b, _means(model, tokenizer, [sequences[i] for i in b]), strict=True)
+                    for i, row in zip(
+                        b, mean_vectors(model, tokenizer, [sequences[i] for i in b]), strict=True
+                    )
                 }
             return [found[i] for i in range(len(sequences))]
 
         alone = [[i] for i in range(len(sequences))]
         ways = {
             OURS: lambda: _own_means(encoder, sequences),
-            "transformers, padded batches of 8": lambda: padded(plain, _in_order(len(sequences), 8)),
+            "transformers, padded batches of 8": lambda: padded(plain, in_order(len(sequences), 8)),
             "transformers, one at a time": lambda: padded(plain, alone),
             "transformers, sorted, 4,096 tokens": lambda: padded(plain, _budgeted(lengths, _EXTRACT_TOKENS)),
             "loop of fair-esm (sorted, 4,096 tokens, eager)": lambda: padded(
@@ -217,14 +214,14 @@ def race_embedding(shape: str, lengths: Sequence[int], repeats: int, device_name
         }
         few = sequences[:4]
         with torch.inference_mode(), as_released():
-            expected = torch.cat([_means(plain, tokenizer, [s]) for s in few]).cpu().numpy()
+            expected = torch.cat([mean_vectors(plain, tokenizer, [s]) for s in few]).cpu().numpy()
         found = _own_means(encoder, few)
         parity = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
         tokens = [n + 2 for n in lengths]
         contestants = run_in_turn(ways, repeats, device)
         work = forward_gflop(tokens, *SHAPES[shape][:2])
         return Race(
-            f"embed {shape}", contestants, sum(tokens), work, measure_peak(device), parity, _memory_gb(device)
+            f"embed {shape}", contestants, sum(tokens), work, measure_peak(device), parity, memory_gb(device)
         )
 
 
@@ -244,7 +241,7 @@ def race_scanning(shape: str, length: int, repeats: int, device_name: str) -> Ra
             ids = tokenizer([sequence], return_tensors="pt")["input_ids"].to(device)
             rows = []
             with torch.inference_mode():
-                for places in _in_order(length, at_once):
+                for places in in_order(length, at_once):
                     copies, at = ids.repeat(len(places), 1), torch.tensor(places) + 1
                     copies[torch.arange(len(places)), at] = tokenizer.mask_token_id
                     logits = model(input_ids=copies, attention_mask=torch.ones_like(copies)).logits
@@ -269,88 +266,20 @@ def race_scanning(shape: str, length: int, repeats: int, device_name: str) -> Ra
         work = forward_gflop([length + 2] * length, *SHAPES[shape][:2])
         n_tokens = length * (length + 2)
         return Race(
-            f"scan {shape}", contestants, n_tokens, work, measure_peak(device), parity, _memory_gb(device)
+            f"scan {shape}", contestants, n_tokens, work, measure_peak(device), parity, memory_gb(device)
         )
-
-
-def race_training(shape: str, method: str, lengths: Sequence[int], repeats: int, device_name: str) -> Race:
-    """One pass of LoRA or full tuning with 8 sequences a step: this engine, and PEFT or transformers with padding."""
-    device = torch.device(device_name)
-    with tempfile.TemporaryDirectory() as name:
-        folder = make_backbone(Path(name), SHAPES[shape])
-        sequences = draw_proteins(lengths)
-        targets = torch.from_numpy(np.random.default_rng(2).normal(size=len(sequences))).float()
-        own = _own_pass(folder, method, sequences, targets, device)
-        rival = _rival_pass(folder, method, sequences, targets, device)
-        title = "PEFT, padded batches of 8" if method == "lora" else "transformers, padded batches of 8"
-        contestants = run_in_turn({OURS: own, title: rival}, repeats, device)
-        tokens = [n + 2 for n in lengths]
-        # The backward pass costs two forward passes, or one where the weights of the backbone stay.
-        work = (2.0 if method == "lora" else 3.0) * forward_gflop(tokens, *SHAPES[shape][:2])
-        return Race(
-            f"train {shape} {method}",
-            contestants,
-            sum(tokens),
-            work,
-            measure_peak(device),
-            None,
-            _memory_gb(device),
-        )
-
-
-def _own_pass(
-    folder: Path, method: str, sequences: list[str], targets: torch.Tensor, device: torch.device
-) -> Callable[[], None]:
-    settings = TrainingSettings(method=method, pooling="mean", head="linear", dropout=0.0).resolved(
-        TASKS["regression"]
-    )
-    model = build_model(folder, Outputs("regression", (), "protein"), settings).to(device).train()
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5)
-    examples = Examples(model.encoder.encode(sequences), targets.numpy())
-
-    def one_pass() -> None:
-        for batch in _in_order(len(sequences), _STEP_SEQUENCES):
-            for piece in examples.pieces(batch, device):
-                found = examples.outputs(model, model.head, piece, device)[:, 0]
-                ((found - targets[piece].to(device)) ** 2).sum().div(len(batch)).backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-
-    return one_pass
-
-
-def _rival_pass(
-    folder: Path, method: str, sequences: list[str], targets: torch.Tensor, device: torch.device
-) -> Callable[[], None]:
-    model = _plain_model(folder, "sdpa").to(device).train()
-    if method == "lora":
-        model = get_peft_model(
-            model, LoraConfig(r=8, lora_alpha=16, target_modules=["query", "key", "value"])
-        )
-    head = nn.Linear(model.config.hidden_size, 1).to(device)
-    learning = [p for p in (*model.parameters(), *head.parameters()) if p.requires_grad]
-    optimizer = torch.optim.AdamW(learning, lr=1e-5)
-    tokenizer = EsmTokenizer.from_pretrained(folder)
-
-    def one_pass() -> None:
-        for batch in _in_order(len(sequences), _STEP_SEQUENCES):
-            found = head(_means(model, tokenizer, [sequences[i] for i in batch]))[:, 0]
-            ((found - targets[batch].to(device)) ** 2).mean().backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-
-    return one_pass
 
 
 def _own_means(encoder: Encoder, sequences: list[str]) -> np.ndarray:
     return np.concatenate(embed(encoder, sequences, "sequence", MemoryStore()))[:, : encoder.width]
 
 
-def _plain_model(folder: Path, attention: str) -> nn.Module:
+def plain_model(folder: Path, attention: str) -> nn.Module:
+    """The ESM of a folder as transformers runs it, with that kind of attention."""
     return EsmModel.from_pretrained(folder, add_pooling_layer=False, attn_implementation=attention).eval()
 
 
-def _means(model: nn.Module, tokenizer: EsmTokenizer, sequences: list[str]) -> torch.Tensor:
+def mean_vectors(model: nn.Module, tokenizer: EsmTokenizer, sequences: list[str]) -> torch.Tensor:
     """Mean vectors of the letters, `(n, width)`, from one padded batch."""
     batch = tokenizer(sequences, padding=True, return_tensors="pt").to(model.device)
     states = model(**batch).last_hidden_state
@@ -360,7 +289,8 @@ def _means(model: nn.Module, tokenizer: EsmTokenizer, sequences: list[str]) -> t
     return (states * is_letter[..., None]).sum(1) / is_letter.sum(1, keepdim=True)
 
 
-def _in_order(n: int, at_once: int) -> list[list[int]]:
+def in_order(n: int, at_once: int) -> list[list[int]]:
+    """Indices in batches, as they come."""
     return [list(range(i, min(i + at_once, n))) for i in range(0, n, at_once)]
 
 
@@ -375,7 +305,8 @@ def _budgeted(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return batches
 
 
-def _memory_gb(device: torch.device) -> float:
+def memory_gb(device: torch.device) -> float:
+    """The peak of the process so far, or of what was allotted on a graphics card."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

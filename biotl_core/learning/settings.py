@@ -17,6 +17,8 @@ Schedule = Literal["constant", "linear", "cosine"]
 Pooling = Literal["mean", "mean_max", "first"]
 Head = Literal["linear", "mlp"]
 Layers = Literal["last", "middle_last"]
+Weights = Literal["full", "8bit", "4bit"]
+Letters = Literal["auto", "yes", "no"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 METHODS: dict[TuningMethod, tuple[str, str]] = {
@@ -89,7 +91,7 @@ _DEFAULT_BATCH: dict[TuningMethod, int] = {"frozen": 64, "lora": 8, "full": 8, "
 _RESIDUE_BATCH = 8
 """Where each residue is an example: some 2,000 of them a step."""
 _RESIDUE_NEIGHBOURS = 8
-_FORMER = {"layers": "last", "neighbours": 0}
+_FORMER = {"layers": "last", "neighbours": 0, "letters": "no"}
 """What settings were before there were such choices; runs and models of that time say nothing of them."""
 METHOD_SETTINGS = ("learning_rate", "epochs", "batch_size", "patience", "dropout")
 """Settings that are chosen for one method and mean nothing to another."""
@@ -170,6 +172,12 @@ class TrainingSettings:
         "A straight line, or one hidden layer (linear or MLP head).",
         choices=get_args(Head),
     )
+    letters: Letters = _setting(
+        "auto", "Letters beside features",
+        "Whether the head also reads which letter stands where; possible where all sequences are of one length, such "
+        "as variants or windows. Automatic: where it is better on the validation part (one-hot positions).",
+        choices=get_args(Letters),
+    )  # fmt: skip
     layers: Layers | None = _setting(
         None, "Layers the head reads",
         "The last layer of the backbone, or one from its middle beside it (hidden layers).", choices=get_args(Layers),
@@ -179,6 +187,18 @@ class TrainingSettings:
         "For a value at each position: how many positions to either side the head reads too; 0 reads the position "
         "alone (half the width of its convolution).",
         low=0, high=50,
+    )  # fmt: skip
+    tuned_layers: int | None = _setting(
+        None, "Layers that learn",
+        "How many layers of the backbone learn, counted from the top; those below are read once and kept, so that each "
+        "pass costs less; empty: all of them (frozen lower layers, cached).",
+        low=1, high=1000,
+    )  # fmt: skip
+    both_strands: bool = _setting(
+        False, "Both strands count the same",
+        "For DNA on a fixed backbone: the features of a sequence and of its reverse complement are averaged, so that "
+        "both get one prediction. Right for enhancers or GC content; not where the direction matters, as for promoters "
+        "cut along their gene (reverse-complement averaging).",
     )  # fmt: skip
     dropout: float | None = _setting(
         None, "Random forgetting",
@@ -221,6 +241,17 @@ class TrainingSettings:
         "Splits each batch over several graphics cards of this machine (data parallel, through accelerate).",
         low=1, high=64,
     )  # fmt: skip
+    weights: Weights = _setting(
+        "full", "Weights in memory",
+        "For backbones of billions of weights with the last layer or LoRA: 8 or 4 bits for each weight that does not "
+        "learn, a quarter or an eighth of the memory for a little accuracy (quantization; needs bitsandbytes).",
+        choices=get_args(Weights),
+    )  # fmt: skip
+    gradient_checkpointing: bool = _setting(
+        False, "Less memory, more time",
+        "Forget what each layer made of a sequence and compute it again on the way back: a fraction of the memory for "
+        "a third more time (gradient checkpointing).",
+    )  # fmt: skip
     precision: Precision = _setting(
         "auto", "Number format", "Half precision is faster on graphics cards that have it (mixed precision).",
         choices=get_args(Precision),
@@ -238,11 +269,17 @@ class TrainingSettings:
                 f"The loss '{loss}' does not fit the task '{task.name}'; it takes {', '.join(task.losses)}. "
                 "Choose one of these."
             )
+        if self.weights != "full" and self.method not in ("frozen", "lora"):
+            raise UserError(
+                f"Setting *weights*: found '{self.weights}' with '{METHODS[self.method][0]}'; weights of few bits "
+                "cannot learn. Choose the last layer or LoRA, or weights 'full'."
+            )
         rate = self.learning_rate or default_learning_rate(self.method, self.optimizer)
         has_short_passes = self.method == "frozen" and not task.is_per_residue
         most = _RESIDUE_EPOCHS if task.is_per_residue else math.inf
         largest_batch = _RESIDUE_BATCH if task.is_per_residue else math.inf
         neighbours = _RESIDUE_NEIGHBOURS if self.neighbours is None else self.neighbours
+        both_strands = self.both_strands and has_short_passes
         epochs = self.epochs or min(_DEFAULT_EPOCHS[self.method], most)
         patience = self.patience if self.patience is not None else (10 if has_short_passes else 3)
         return TrainingSettings(
@@ -256,8 +293,17 @@ class TrainingSettings:
                 "dropout": self.dropout if self.dropout is not None else _DEFAULT_DROPOUT[self.method],
                 "layers": self.layers or ("middle_last" if task.is_per_residue else "last"),
                 "neighbours": neighbours if task.is_per_residue else 0,
+                "both_strands": both_strands,
+                # A place on one strand is another on the other.
+                "letters": "no" if task.is_per_residue or both_strands else self.letters,
             }
         )
+
+    def fixed_layers(self, n_layers: int) -> int:
+        """How many of a backbone's layers, from the lowest, do not learn and are read only once."""
+        if self.method in ("frozen", "scratch") or self.tuned_layers is None:
+            return 0
+        return max(0, n_layers - self.tuned_layers)
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "TrainingSettings":

@@ -13,6 +13,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from biotl_core.backbones.encoder import PACK_TOKENS
 from biotl_core.data.tasks import TASKS
 from biotl_core.evaluation.metrics import METRICS, evaluate
 from biotl_core.learning.examples import Examples
@@ -79,6 +80,7 @@ class Training:
         self.model, self.settings, self.folder, self.accelerator = model, settings, folder, accelerator
         self.training, self.validation = training, validation
         self.state = _State()
+        self._pack_tokens = PACK_TOKENS[accelerator.device.type]
         self.class_weights = _class_weights(training, model.outputs.n) if settings.class_weights else None
         trained = model.head if training.is_ready else model
         self.trained = trained
@@ -154,25 +156,44 @@ class Training:
         """One change of the weights; the summed loss of the batch and its weight."""
         accelerator = self.accelerator
         weight = target_weight(self.training.piece_targets(batch), self.class_weights)
-        own = batch[accelerator.process_index :: accelerator.num_processes]
-        pieces = list(self.training.pieces(own or batch[:1], accelerator.device))
-        summed = 0.0
-        for piece in pieces:
-            is_last = piece is pieces[-1]
-            with nullcontext() if is_last else accelerator.no_sync(self.wrapped), accelerator.autocast():
-                outputs = self._outputs(piece)
-            loss = self._loss(self.training, piece, outputs)
-            if not own:  # more processes than sequences: take part in the exchange, say nothing
-                loss = loss * 0.0
-            summed += float(loss.detach())
-            # Gradients are averaged over processes, but this is a sum over the batch.
-            accelerator.backward(loss * accelerator.num_processes / max(weight, 1e-12))
+        summed = self._add_gradients(batch, weight)
         accelerator.clip_grad_norm_(self.trained.parameters(), _CLIP_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if accelerator.num_processes > 1:
             summed = float(accelerator.reduce(torch.tensor(summed, device=accelerator.device)))
         return summed, weight
+
+    def _add_gradients(self, batch: list[int], weight: float) -> float:
+        """The gradients of a batch, pack after pack; its summed loss. Packs that do not fit the memory are halved."""
+        accelerator = self.accelerator
+        own = batch[accelerator.process_index :: accelerator.num_processes] or batch[:1]
+        while True:
+            pieces = list(self.training.pieces(own, accelerator.device, self._pack_tokens))
+            try:
+                return self._gradients_of(pieces, weight, is_idle=len(batch) <= accelerator.process_index)
+            except torch.OutOfMemoryError:
+                # Several processes wait for one another at each step; one cannot begin it again alone.
+                if accelerator.num_processes > 1 or all(len(piece) == 1 for piece in pieces):
+                    raise
+            self.optimizer.zero_grad(set_to_none=True)
+            if accelerator.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self._pack_tokens //= 2
+
+    def _gradients_of(self, pieces: list[list[int]], weight: float, is_idle: bool) -> float:
+        accelerator, summed = self.accelerator, 0.0
+        for piece in pieces:
+            is_last = piece is pieces[-1]
+            with nullcontext() if is_last else accelerator.no_sync(self.wrapped), accelerator.autocast():
+                outputs = self._outputs(piece)
+            loss = self._loss(self.training, piece, outputs)
+            if is_idle:  # more processes than sequences: take part in the exchange, say nothing
+                loss = loss * 0.0
+            summed += float(loss.detach())
+            # Gradients are averaged over processes, but this is a sum over the batch.
+            accelerator.backward(loss * accelerator.num_processes / max(weight, 1e-12))
+        return summed
 
     def _outputs(self, piece: list[int]) -> torch.Tensor:
         is_head = self.trained is self.model.head

@@ -27,16 +27,20 @@ _STAGE = "Learning molecules and proteins together"
 class TowerSettings:
     """Choices of a training of two towers."""
 
-    steps: int = 600
+    steps: int = 400
     learning_rate: float = 1.5e-3
     weight_decay: float = 1e-2
-    hidden: int = 512
-    width: int = 256
+    hidden: int = 384
+    width: int = 96
     dropout: float = 0.2
     own_vectors: bool = False
     """Whether each molecule and protein of the training part gets a vector of its own."""
     check_every: int = 25
     """Steps between two looks at the validation part; the best look is kept."""
+    members: int = 3
+    """Towers that learn the same from different beginnings; their mean is used."""
+    patience: int = 200
+    """Steps without a better look after which a training ends."""
     seed: int = 0
 
 
@@ -137,28 +141,61 @@ class TwoTowers(nn.Module):
         scale = math.sqrt(self.settings.width)
         return molecules[:, :-1] @ proteins[:, :-1].T / scale + molecules[:, -1:] + proteins[:, -1:].T
 
+
+class TowerGroup(NamedTuple):
+    """Towers that learned the same from different beginnings; their mean predicts better than any of them.
+
+    Since each prediction is a product, the mean is again one: of the vectors of all members, one after the other.
+    """
+
+    members: tuple[TwoTowers, ...]
+
+    @property
+    def centre(self) -> float:
+        """What is added to a product, in the unit of the values."""
+        return float(self.members[0].centre)
+
+    @property
+    def spread(self) -> float:
+        """What a product is multiplied by."""
+        return float(self.members[0].spread)
+
+    @property
+    def settings(self) -> TowerSettings:
+        """Of the members, the seed that of the first."""
+        return self.members[0].settings
+
     def save(self, folder: Path) -> None:
         """Write `towers.safetensors` and what is needed to build it again."""
         import json
 
         folder.mkdir(parents=True, exist_ok=True)
+        weights = {f"{i}.{n}": v for i, one in enumerate(self.members) for n, v in one.state_dict().items()}
         save_file(
-            {name: value.contiguous() for name, value in self.state_dict().items()},
-            folder / "towers.safetensors",
+            {name: value.contiguous() for name, value in weights.items()}, folder / "towers.safetensors"
         )
-        about = {"settings": asdict(self.settings), "shape": self.shape}
+        about = {"settings": [asdict(one.settings) for one in self.members], "shape": self.members[0].shape}
         (folder / "towers.json").write_text(json.dumps(about))
 
     @classmethod
-    def load(cls, folder: Path) -> "TwoTowers":
+    def load(cls, folder: Path) -> "TowerGroup":
         """Read what `save` wrote."""
         import json
 
-        about = json.loads((folder / "towers.json").read_text())
+        about, weights = (
+            json.loads((folder / "towers.json").read_text()),
+            load_file(folder / "towers.safetensors"),
+        )
         first, second, dense, own = about["shape"]
-        model = cls(first, second, tuple(dense), tuple(own), TowerSettings(**about["settings"]))
-        model.load_state_dict(load_file(folder / "towers.safetensors"))
-        return model.eval()
+        members = []
+        for i, settings in enumerate(about["settings"]):
+            model = TwoTowers(first, second, tuple(dense), tuple(own), TowerSettings(**settings))
+            prefix = f"{i}."
+            model.load_state_dict(
+                {n.removeprefix(prefix): v for n, v in weights.items() if n.startswith(prefix)}
+            )
+            members.append(model.eval())
+        return cls(tuple(members))
 
 
 def inputs_of(side: Side, n_features: int) -> _Inputs:
@@ -211,7 +248,8 @@ def train_towers(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=settings.steps, pct_start=0.1
     )
-    best, kept = math.inf, {name: value.clone() for name, value in model.state_dict().items()}
+    best, best_step = math.inf, 0
+    kept = {name: value.clone() for name, value in model.state_dict().items()}
     for step in range(1, (stop_after or settings.steps) + 1):
         control.step(_STAGE, step, stop_after or settings.steps)
         model.train()
@@ -226,7 +264,10 @@ def train_towers(
         if look is not None:
             look(step, float(loss.detach()), error)
         if error < best:
-            best, kept = error, {name: value.clone() for name, value in model.state_dict().items()}
+            best, best_step = error, step
+            kept = {name: value.clone() for name, value in model.state_dict().items()}
+        elif step - best_step >= settings.patience:
+            break
     if not stop_after:
         model.load_state_dict(kept)
     _forget_unseen(model, train)
@@ -247,8 +288,8 @@ class _Batch:
     ) -> None:
         rows, row = np.unique(train.molecule, return_inverse=True)
         columns, column = np.unique(train.protein, return_inverse=True)
-        self.molecules = inputs_of(_taken(molecules, rows), n_features[0])
-        self.proteins = inputs_of(_taken(proteins, columns), n_features[1])
+        self.molecules = inputs_of(take_side(molecules, rows), n_features[0])
+        self.proteins = inputs_of(take_side(proteins, columns), n_features[1])
         self.own = torch.from_numpy(rows), torch.from_numpy(columns)
         self.place = torch.from_numpy(row * len(columns) + column)
         self.value = torch.from_numpy(((train.value - centre) / spread).astype(np.float32))
@@ -260,12 +301,16 @@ class _Batch:
         molecules = model.encode("molecule", self.molecules, self.own[0])
         proteins = model.encode("protein", self.proteins, self.own[1])
         miss = model.product(molecules, proteins).ravel()[self.place] - self.value
-        if self.has_limits:
-            miss = torch.where(self.limit != 0, torch.relu(-self.limit * miss), miss)
-        return (miss**2).mean()
+        return one_sided_loss(miss, self.limit) if self.has_limits else (miss**2).mean()
 
 
-def _taken(side: Side, rows: np.ndarray) -> Side:
+def one_sided_loss(miss: torch.Tensor, limit: torch.Tensor) -> torch.Tensor:
+    """Mean squared miss; of a limit (-1: the truth lies below, 1 above, 0: exact) only what is on the wrong side."""
+    return (torch.where(limit != 0, torch.relu(-limit * miss), miss) ** 2).mean()
+
+
+def take_side(side: Side, rows: np.ndarray) -> Side:
+    """What the tower reads of some."""
     starts = np.r_[0, np.cumsum(side.counts)]
     lists = [side.indices[starts[row] : starts[row + 1]] for row in rows]
     indices = np.concatenate([np.zeros(0, np.int64), *lists])
@@ -276,7 +321,7 @@ def _error(model: TwoTowers, molecules: Side, proteins: Side, train: Measured, p
     exact = pairs.side == 0
     if not exact.any():
         return math.nan
-    predicted = predict_pairs(model, molecules, proteins, seen_in(train))
+    predicted = predict_pairs(TowerGroup((model,)), molecules, proteins, seen_in(train))
     return float(((predicted[pairs.molecule[exact], pairs.protein[exact]] - pairs.value[exact]) ** 2).mean())
 
 
@@ -292,30 +337,48 @@ def seen_in(train: Measured) -> Seen:
     return Seen(np.unique(train.molecule), np.unique(train.protein))
 
 
+def own_places(n: int, seen: np.ndarray) -> np.ndarray:
+    """For `encode`: each of n is itself where training has seen it, int64 `(n,)` with -1 elsewhere."""
+    own = np.full(n, -1)
+    own[seen] = seen
+    return own
+
+
 @torch.inference_mode()
-def encode(model: TwoTowers, which: str, side: Side, seen: np.ndarray | None = None) -> np.ndarray:
-    """Vectors with their bias at the end, float32 `(n, width + 1)`; `seen` holds the indices with own vectors."""
-    model.eval()
-    own = None
-    if seen is not None:
-        own = torch.full((len(side.counts),), -1)
-        own[torch.from_numpy(seen)] = torch.from_numpy(seen)
-    tower = model.molecule if which == "molecule" else model.protein
-    return model.encode(which, inputs_of(side, tower.n_features), own).numpy()
+def encode(group: TowerGroup, which: str, side: Side, own: np.ndarray | None = None) -> np.ndarray:
+    """Vectors of all members, one after the other, with their mean bias at the end: float32 `(n, members * width + 1)`.
+
+    Args:
+        group: the towers.
+        which: "molecule" or "protein".
+        side: what they read.
+        own: whose own vector each has, int64 `(n,)`, -1 for none; None for none at all.
+    """
+    places = None if own is None else torch.from_numpy(own)
+    found = []
+    for model in group.members:
+        model.eval()
+        tower = model.molecule if which == "molecule" else model.protein
+        found.append(model.encode(which, inputs_of(side, tower.n_features), places).numpy())
+    bias = np.mean([one[:, -1:] for one in found], axis=0)
+    return np.hstack([*(one[:, :-1] for one in found), bias])
 
 
-def predict_pairs(model: TwoTowers, molecules: Side, proteins: Side, seen: Seen | None = None) -> np.ndarray:
+def predict_pairs(group: TowerGroup, molecules: Side, proteins: Side, seen: Seen | None = None) -> np.ndarray:
     """Predictions of all pairs, float32 `(n_molecules, n_proteins)`, in the unit of the values."""
-    first = encode(model, "molecule", molecules, None if seen is None else seen.molecules)
-    second = encode(model, "protein", proteins, None if seen is None else seen.proteins)
-    return product(model, first, second)
+    sides = []
+    for which, side in (("molecule", molecules), ("protein", proteins)):
+        rows = None if seen is None else (seen.molecules if which == "molecule" else seen.proteins)
+        own = None if rows is None else own_places(len(side.counts), rows)
+        sides.append(encode(group, which, side, own))
+    return product(group, *sides)
 
 
-def product(model: TwoTowers, molecules: np.ndarray, proteins: np.ndarray) -> np.ndarray:
+def product(group: TowerGroup, molecules: np.ndarray, proteins: np.ndarray) -> np.ndarray:
     """The matrix product of encoded sides, in the unit of the values."""
-    scale = np.float32(1 / math.sqrt(model.settings.width))
+    scale = np.float32(1 / (len(group.members) * math.sqrt(group.settings.width)))
     together = molecules[:, :-1] @ (proteins[:, :-1].T * scale)
-    return (together + molecules[:, -1:] + proteins[:, -1:].T) * float(model.spread) + float(model.centre)
+    return (together + molecules[:, -1:] + proteins[:, -1:].T) * group.spread + group.centre
 
 
 def _forget_unseen(model: TwoTowers, train: Measured) -> None:

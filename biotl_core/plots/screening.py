@@ -30,7 +30,8 @@ def plot_models(result: Mapping[str, Any], score: str | None = None) -> go.Figur
     sign = -1 if about.higher_is_better else 1
     rows.sort(key=lambda row: sign * row[1] if np.isfinite(row[1]) else np.inf)
     direction = "higher is better" if about.higher_is_better else "lower is better"
-    n = f"n = {result['counts']['test']:,} molecules in the test part; bars are 95 % intervals"
+    things = "pairs" if "controls" in result else "molecules"
+    n = f"n = {result['counts']['test']:,} {things} in the test part; bars are 95 % intervals"
     figure = new_figure(90 + _ROW_HEIGHT * len(rows), f"{about.title} ({direction})", "", n)
     for place, (name, value, low, high) in enumerate(rows):
         is_chosen = name == result["chosen"]

@@ -68,10 +68,16 @@ def _training(record: Record) -> str:
     words = [
         head_words(s),
         "the middle and the last layer read" if s.layers == "middle_last" else "",
+        "which letter stands where read beside the features" if record.result.get("letters") else "",
+        f"the uppermost {s.tuned_layers} layers learning"
+        if s.tuned_layers and s.method in ("lora", "full")
+        else "",
         f"{s.optimizer}" + (f" with a step size of {s.learning_rate:g}" if s.learning_rate else ""),
         f"batches of {s.batch_size}" if s.batch_size else "",
     ]
     if not record.task.is_per_residue:
+        if s.both_strands:
+            words.insert(0, "features of both strands averaged")
         words.insert(0, f"{str(s.pooling).replace('_', ' and ')} pooling")
     return f" ({', '.join(word for word in words if word)})"
 

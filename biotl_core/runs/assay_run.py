@@ -1,26 +1,26 @@
 """The work of an assay run: audit, learn every model, choose by nested validation, judge, and keep what was learned."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from biotl_core.backbones.catalogue import find_backbone, locate_backbone
 from biotl_core.data.reading import read_file
 from biotl_core.errors import UserError
 from biotl_core.progress import Control
 from biotl_core.runs.folder import read_config
+from biotl_core.runs.frozen_vectors import open_backbone
 from biotl_core.runs.json_files import write_json_atomically
 from biotl_core.runs.screening_requests import TABLE
-from biotl_core.screening.assays import Embed, load_assay, say_assay_answer
+from biotl_core.screening.assays import load_assay, say_assay_answer
 from biotl_core.screening.audit import audit_assay
 from biotl_core.screening.choosing import Choice, choose_model, deal_parts, final_model
 from biotl_core.screening.fingerprints import fingerprints, nearest
 from biotl_core.screening.intake import Assay, AssayReading, read_assay
 from biotl_core.screening.models import MODELS, Features
+from biotl_core.screening.repeats import control_of_seed, join_repeats
 
 _TOLERANCE = 1e-5
 """The reloaded model may differ by this share of the predictions' spread: it learned the same anew."""
@@ -43,45 +43,39 @@ def assay_run(folder: Path, control: Control) -> str:
     molecules = assay.molecules
     smiles, values = molecules["smiles"].tolist(), molecules["value"].to_numpy(np.float64)
     sides, seed = molecules["side"].to_numpy(), int(config.get("seed", 0))
-    parts, notes = _deal(smiles, values, config["split"], seed)
+    times, n_seeds = molecules["time"].to_numpy(np.float64), int(config.get("n_seeds", 1))
+    parts, notes = _deal(smiles, values, config["split"], seed, times)
     embed = open_backbone(config["backbone"]) if config.get("backbone") else None
     control.step("Describing molecules", 0, 0)
     features = Features(fingerprints(smiles).matrix(), None if embed is None else embed(smiles, control))
-    choice = choose_model(features, values, sides, parts, assay.kind, config.get("threshold"), control, seed)
+    choices = []
+    for number in range(n_seeds):
+        own = parts if not number else _deal(smiles, values, config["split"], seed + number, times)[0]
+        told = control_of_seed(control, number + 1, n_seeds)
+        threshold = config.get("threshold")
+        choices.append(choose_model(features, values, sides, own, assay.kind, threshold, told, seed + number))
+    choice = choices[0]  # the others only say how far its numbers are luck
     molecules.assign(part=np.where(parts < 0, "test", "train"), fold=parts).to_parquet(
         folder / "molecules.parquet", index=False
     )
     _write_predictions(assay, features, choice, folder)
     result = _result(config, assay, choice, seed)
     result |= {"notes": notes, "split": "random" if notes else config["split"]}
+    if n_seeds > 1:
+        judged = [{name: found.test for name, found in one.judged.items()} for one in choices]
+        result["repeats"] = join_repeats(judged, [one.chosen for one in choices])
     result["seconds"] = round(time.monotonic() - began, 2)
     _check_reload(folder, result, features, values, sides, control)
     write_json_atomically(folder / "result.json", result)
     return say_assay_answer(result)
 
 
-def open_backbone(name: str) -> Embed:
-    """A frozen molecule backbone as a function from SMILES to its mean vectors, float32 `(n, width)`."""
-    from biotl_core.backbones.embeddings import embed, open_store
-    from biotl_core.backbones.encoder import load_encoder
-
-    folder = locate_backbone(find_backbone(name, "molecule"))
-    encoder = load_encoder(folder, "molecule")
-    store = open_store(folder, encoder, "sequence")
-
-    def vectors(smiles: Sequence[str], control: Control | None = None) -> np.ndarray:
-        arrays = embed(encoder, list(smiles), "sequence", store, control)
-        return np.array([array[0, : encoder.width] for array in arrays], np.float32).reshape(
-            -1, encoder.width
-        )
-
-    return vectors
-
-
-def _deal(smiles: list[str], values: np.ndarray, split: str, seed: int) -> tuple[np.ndarray, list[str]]:
+def _deal(
+    smiles: list[str], values: np.ndarray, split: str, seed: int, times: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
     """Parts as asked; at random where the molecules are too alike for it, with the reason as a note."""
     try:
-        return deal_parts(smiles, values, split, seed), []
+        return deal_parts(smiles, values, split, seed, times), []
     except UserError as error:
         if split == "random":
             raise

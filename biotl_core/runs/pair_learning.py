@@ -1,25 +1,27 @@
 """Learn molecules and target proteins together, beside simple methods, and choose what to rely on."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from biotl_core.learning.tower_adapters import AdapterSettings
 from biotl_core.learning.two_towers import (
     Measured,
     Seen,
     Side,
+    TowerGroup,
     TowerSettings,
-    TwoTowers,
     predict_pairs,
     seen_in,
     train_towers,
 )
 from biotl_core.progress import Control
-from biotl_core.screening.fingerprints import N_BITS, Bits, fingerprints, tanimoto
+from biotl_core.runs.pair_adjusting import adjust, describe_adjustment
+from biotl_core.runs.pair_features import PairReader
+from biotl_core.screening.fingerprints import Bits, fingerprints, tanimoto
 from biotl_core.screening.pair_baselines import (
     Neighbours,
     PairData,
@@ -28,20 +30,22 @@ from biotl_core.screening.pair_baselines import (
     predict_mean,
     short_description,
 )
-from biotl_core.screening.pairs import Pairs
-from biotl_core.screening.proteins import ProteinDescription, similarity
+from biotl_core.screening.pairs import PairInputs, Pairs
+from biotl_core.screening.proteins import similarity
 from biotl_core.screening.scores import SCORES, per_target, score_interval, scores_of
 
 _MOST_NEIGHBOURS = 12_000
 """Molecules up to which all similarities fit the memory."""
 _COVERAGE = 0.9
+_SEED_STEP = 10_007
+"""Between the members of a group, so that the next seed of a run begins elsewhere."""
 
 
 class LearnedPairs(NamedTuple):
     """What a pair run has learned and how it did."""
 
-    model: TwoTowers
-    description: ProteinDescription
+    group: TowerGroup
+    reader: PairReader
     molecules: Side
     proteins: Side
     seen: Seen
@@ -59,6 +63,7 @@ def learn_pairs(
     control: Control,
     tell: Any = None,
     own_vectors: bool | None = None,
+    inputs: PairInputs | None = None,
 ) -> LearnedPairs:
     """Learn the towers and the simple methods, choose on the validation part, judge all on the test part.
 
@@ -70,37 +75,79 @@ def learn_pairs(
         tell: called with `epoch, epochs, train_loss, validation_loss, metrics` after each look.
         own_vectors: whether molecules and proteins get vectors of their own; None tries both where it can help, and
             the validation part decides.
+        inputs: what the towers read beside, or instead of, fingerprints and composition.
     """
     table = pairs.table
     rows = {part: np.flatnonzero(parts == part) for part in ("train", "validation", "test")}
     measured = {part: _measured(table, where) for part, where in rows.items()}
     validation, test = _exact(measured["validation"]), _exact(measured["test"])
     bits, known = fingerprints(pairs.molecules), _measured(table, np.r_[rows["train"], rows["validation"]])
-    description = ProteinDescription.learn([pairs.proteins[i] for i in np.unique(measured["train"].protein)])
-    sides = molecule_side(bits), protein_side(description, pairs.proteins)
-    model, n_steps = _best_towers(*sides, measured, settings, own_vectors, control, tell)
-    validated = {"towers": _of_pairs(predict_pairs(model, *sides, seen_in(measured["train"])), validation)}
+    inputs = inputs or PairInputs()
+    reader = _learn_reader(pairs, measured["train"], inputs, control)
+    sides = reader.molecules(bits, pairs.molecules), reader.proteins(pairs.proteins)
+    n_bits = (reader.n_bits, 0)
+    if inputs.adapter is not None:
+        settings = replace(settings, members=1)  # one pair of towers goes on with its pretrained models
+    group, n_steps = _best_towers(*sides, n_bits, measured, settings, own_vectors, control, tell)
+    validated = {"towers": _of_pairs(predict_pairs(group, *sides, seen_in(measured["train"])), validation)}
+    tried = None
+    if inputs.adapter is not None:
+        parts_of = measured["train"], measured["validation"]
+        tried = adjust(
+            group.members[0], reader, sides, pairs, bits, *parts_of, inputs, control, _teller(tell)
+        )
+        after = predict_pairs(TowerGroup((tried.model,)), *tried.sides, seen_in(measured["train"]))
+        before = float(((validated["towers"] - validation.value) ** 2).mean())
+        validated["towers"] = _of_pairs(after, validation)
     neighbours = _learn_neighbours(pairs, bits, _exact(measured["train"]), validation, control)
     if neighbours is not None:
         validated["neighbours"] = neighbours.predict(validation)
         validated["both"] = (validated["towers"] + validated["neighbours"]) / 2
     # The validation part has chosen; what is kept learns from it as well.
-    model = train_towers(*sides, (N_BITS, 0), known, known, model.settings, control, stop_after=n_steps)
-    everything = predict_pairs(model, *sides, seen_in(known))
+    group = _train_group(*sides, n_bits, known, known, group.settings, control, n_steps)
+    everything = predict_pairs(group, *sides, seen_in(known))
     predicted = {"towers": _of_pairs(everything, test)}
+    if tried is not None and tried.n_steps:
+        first = group.members[0]
+        again = adjust(first, reader, sides, pairs, bits, known, known, inputs, control, None, tried.n_steps)
+        group, reader, sides = TowerGroup((again.model,)), again.reader, again.sides
+        everything = predict_pairs(group, *sides, seen_in(known))
+        predicted = {"towers": _of_pairs(everything, test), "unadjusted": predicted["towers"]}
     if neighbours is not None:
         predicted["neighbours"] = neighbours._replace(train=_exact(known)).predict(test)
         predicted["both"] = (predicted["towers"] + predicted["neighbours"]) / 2
     control.step("Simple methods", 0, 0)
-    predicted |= _simple_methods(_exact(known), test, bits, sides[1], settings.seed)
+    described = reader.description.describe(pairs.proteins)
+    predicted |= _simple_methods(_exact(known), test, bits, described, settings.seed)
     result = _choose(validated, validation) | {
         "models": {name: _judged(pairs.kind, test, value) for name, value in predicted.items()},
         "powers": neighbours.powers if neighbours is not None else None,
         "counts": {part: len(where) for part, where in rows.items()},
         "controls": _controls(test, everything, settings.seed),
+        "adjustment": None if tried is None else describe_adjustment(inputs, before, tried),
     }
     where = rows["test"][measured["test"].side == 0]
-    return LearnedPairs(model, description, *sides, seen_in(known), where, predicted, result)
+    return LearnedPairs(group, reader, *sides, seen_in(known), where, predicted, result)
+
+
+def _teller(tell: Any) -> Any:
+    """What `adjust` calls after a look, as a line of the run's history."""
+    if tell is None:
+        return None
+    steps = AdapterSettings().steps
+
+    def look(step: int, loss: float, error: float) -> None:
+        tell(
+            epoch=step, epochs=steps, train_loss=loss, validation_loss=error, metrics={"rmse": float(np.sqrt(error))},
+            elapsed_seconds=0.0, learning_rate=AdapterSettings().learning_rate, stage="adjusting",
+        )  # fmt: skip
+
+    return look
+
+
+def _learn_reader(pairs: Pairs, train: Measured, inputs: PairInputs, control: Control) -> PairReader:
+    smiles = [pairs.molecules[i] for i in np.unique(train.molecule)]
+    return PairReader.learn(inputs, smiles, [pairs.proteins[i] for i in np.unique(train.protein)], control)
 
 
 def _of_pairs(everything: np.ndarray, pairs: PairData) -> np.ndarray:
@@ -119,7 +166,7 @@ def _learn_neighbours(
 
 
 def _simple_methods(
-    known: PairData, test: PairData, bits: Bits, proteins: Side, seed: int
+    known: PairData, test: PairData, bits: Bits, proteins: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
     described = _short_descriptions(bits.matrix(), proteins, known)
     return {
@@ -139,12 +186,13 @@ def _choose(validated: dict[str, np.ndarray], validation: PairData) -> dict[str,
 
 
 def _best_towers(
-    molecules: Side, proteins: Side, measured: dict[str, Measured], settings: TowerSettings, own: bool | None,
-    control: Control, tell: Any,
-) -> tuple[TwoTowers, int]:  # fmt: skip
+    molecules: Side, proteins: Side, n_bits: tuple[int, int], measured: dict[str, Measured], settings: TowerSettings,
+    own: bool | None, control: Control, tell: Any,
+) -> tuple[TowerGroup, int]:  # fmt: skip
     """The best towers, and after how many steps they were best.
 
-    Tried without own vectors, and with them where the validation part has the molecules and targets of training.
+    Tried without own vectors, and with them where the validation part has the molecules and targets of training. The
+    first pair of towers tells both; the other members of the group learn as it did.
     """
     train, validation = measured["train"], measured["validation"]
     is_known = np.isin(validation.molecule, train.molecule).mean() > 0.5
@@ -163,19 +211,36 @@ def _best_towers(
                     metrics={"rmse": float(np.sqrt(error))}, elapsed_seconds=0.0, learning_rate=settings.learning_rate,
                 )  # fmt: skip
 
-        chosen = TowerSettings(**{**asdict(settings), "own_vectors": has_own})
-        model = train_towers(molecules, proteins, (N_BITS, 0), train, validation, chosen, control, look)
+        chosen = replace(settings, own_vectors=has_own)
+        model = train_towers(molecules, proteins, n_bits, train, validation, chosen, control, look)
         if min(errors) < best:
             best, kept = min(errors), model
             n_steps = min((1 + int(np.argmin(errors))) * settings.check_every, settings.steps)
-    return kept, n_steps
+    others = _train_group(
+        molecules, proteins, n_bits, train, validation, kept.settings, control, n_steps, first=1
+    )
+    return TowerGroup((kept, *others.members)), n_steps
+
+
+def _train_group(
+    molecules: Side, proteins: Side, n_bits: tuple[int, int], train: Measured, validation: Measured,
+    settings: TowerSettings, control: Control, n_steps: int, first: int = 0,
+) -> TowerGroup:  # fmt: skip
+    """The members from `first` on, each learned for so many steps from its own beginning."""
+    members = []
+    for number in range(first, settings.members):
+        own = replace(settings, seed=settings.seed + _SEED_STEP * number)
+        members.append(
+            train_towers(molecules, proteins, n_bits, train, validation, own, control, stop_after=n_steps)
+        )
+    return TowerGroup(tuple(members))
 
 
 def _short_descriptions(
-    bits: sparse.csr_array, proteins: Side, known: PairData
+    bits: sparse.csr_array, proteins: np.ndarray, known: PairData
 ) -> tuple[np.ndarray, np.ndarray]:
     """What boosted trees see of each side: main directions of its description, and the mean of its known pairs."""
-    first, second = short_description(bits), short_description(sparse.csr_array(proteins.dense))
+    first, second = short_description(bits), short_description(sparse.csr_array(proteins))
     overall = known.value.mean()
     described = []
     for table, index in ((first, known.molecule), (second, known.protein)):
@@ -183,20 +248,6 @@ def _short_descriptions(
         means = (np.bincount(index, known.value, len(table)) + overall) / (counts + 1)
         described.append(np.hstack([table, means[:, None]]))
     return described[0], described[1]
-
-
-def molecule_side(bits: Bits) -> Side:
-    """Fingerprints as the tower reads them."""
-    return Side(
-        np.asarray(bits.indices).astype(np.int64), np.asarray(bits.counts).astype(np.int64),
-        np.zeros((len(bits.counts), 0), np.float32),
-    )  # fmt: skip
-
-
-def protein_side(description: ProteinDescription, sequences: Sequence[str]) -> Side:
-    """Sequences as the tower reads them."""
-    dense = description.describe(sequences)
-    return Side(np.zeros(0, np.int64), np.zeros(len(sequences), np.int64), dense)
 
 
 def _measured(table: pd.DataFrame, rows: np.ndarray) -> Measured:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from biotl_core.errors import UserError
 from biotl_core.progress import Control
-from biotl_core.runs.assay_run import open_backbone
 from biotl_core.runs.folder import read_config
+from biotl_core.runs.frozen_vectors import open_backbone
 from biotl_core.runs.json_files import write_json_atomically
 from biotl_core.runs.target_screen import TargetScreen, load_pairs
 from biotl_core.runs.tuned_screen import TunedScreen, load_training
@@ -17,7 +17,14 @@ from biotl_core.screening.assays import LearnedAssay, load_assay
 from biotl_core.screening.drawing import atom_weights
 from biotl_core.screening.library import open_library
 from biotl_core.screening.library_store import LibraryStore
-from biotl_core.screening.ranking import Scorer, early_recognition, rank_library, score_library
+from biotl_core.screening.ranking import (
+    Scorer,
+    Training,
+    early_recognition,
+    rank_library,
+    rank_without_model,
+    score_library,
+)
 from biotl_core.wording import say_count, say_number
 
 MOST_EXPLAINED = 100
@@ -63,6 +70,7 @@ def screen_run(folder: Path, control: Control) -> str:
     hits.to_parquet(folder / "hits.parquet", index=False)
     labels = store.labels()
     has_labels = labels is not None and np.isfinite(labels).any()
+    without = _without_model(store, learned.training(), scores, labels, control) if has_labels else None
     result = {
         "n": store.n_molecules,
         "n_unreadable": int(np.isnan(scores).sum()),
@@ -72,6 +80,7 @@ def screen_run(folder: Path, control: Control) -> str:
         "model": learned.result["chosen"],
         "histogram": _histogram(scores),
         "early": early_recognition(scores, labels) if has_labels else None,
+        "early_without_model": without,
         "n_actives": int(np.nansum(labels)) if has_labels else None,
         "library_hash": library.content_hash,
         "seconds": round(time.monotonic() - began, 2),
@@ -106,6 +115,17 @@ def _load(run: Path, target: str) -> LearnedAssay | TargetScreen | TunedScreen:
             return load_pairs(run, target)
         case _:
             return load_training(run)
+
+
+def _without_model(
+    store: LibraryStore, training: Training, scores: np.ndarray, labels: np.ndarray, control: Control
+) -> dict[str, dict[str, float]]:
+    """How far the same labels are found without the model, on the molecules that have a score."""
+    found = rank_without_model(store, training, control)
+    known = np.isfinite(scores)
+    return {
+        name: early_recognition(np.where(known, values, np.nan), labels) for name, values in found.items()
+    }
 
 
 def _write_atom_weights(hits: pd.DataFrame, scorer: Scorer, folder: Path, control: Control) -> None:

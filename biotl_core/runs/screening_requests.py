@@ -15,11 +15,13 @@ from biotl_core.hardware import resolve_device
 from biotl_core.home import safe_name
 from biotl_core.runs.folder import create_run, launch, read_config
 from biotl_core.runs.status import read_status
+from biotl_core.runs.target_proteins import TargetProtein, describe_structure, keep_structure
 from biotl_core.screening.choosing import SPLIT_TITLES, AssaySplit
 from biotl_core.screening.intake import AssayReading
 from biotl_core.screening.pair_splits import PAIR_SPLITS, PairSplit
-from biotl_core.screening.pairs import PairReading
+from biotl_core.screening.pairs import PairInputs, PairReading
 from biotl_core.screening.ranking import AIMS, Aim
+from biotl_core.screening.repeats import check_n_seeds
 from biotl_core.screening.standardising import standardise
 
 SCREENING_KINDS = ("assay", "pairs", "train")
@@ -38,8 +40,9 @@ def start_assay(
     split: AssaySplit = "scaffold",
     backbone: str | None = None,
     threshold: float | None = None,
-    target: str = "",
+    target: TargetProtein | None = None,
     seed: int = 0,
+    n_seeds: int = 1,
     name: str | None = None,
     folder: Path | None = None,
 ) -> Path:
@@ -52,25 +55,29 @@ def start_assay(
         split: what the test part holds: new ring systems, or a fair sample.
         backbone: a pretrained molecule model that is tried as well.
         threshold: numbers at or above it count as active for the scores of early recognition.
-        target: sequence of the target protein, for the record and for viewing.
+        target: the target protein, for the record and for viewing; its structure is kept with the run.
         seed: of everything random.
+        n_seeds: how often all is learned and judged, from seeds that follow on the first; the first is kept.
         name, folder: as in `folder.create_run`.
 
     Raises:
         UserError: the split is not known, or the backbone is not on this computer.
     """
+    check_n_seeds(n_seeds)
     if split not in SPLIT_TITLES:
         raise UserError(f"There is no split '{split}'; there are {', '.join(SPLIT_TITLES)}. Choose one.")
     if backbone is not None:
         locate_backbone(find_backbone(backbone, "molecule"))
     request = {
         "source": source, "reading": reading._asdict(), "split": split, "backbone": backbone,
-        "threshold": threshold, "target": target, "seed": seed, "target_name": reading.value_name,
-        "modality": "molecule", "device": resolve_device("cpu").name,
+        "threshold": threshold, "target": target.sequence if target else "", "seed": seed, "n_seeds": n_seeds,
+        "structure": describe_structure(target),
+        "target_name": reading.value_name, "modality": "molecule", "device": resolve_device("cpu").name,
     }  # fmt: skip
     stem = safe_name(Path(source).name.split(".")[0], "assay")
     made = create_run(request, kind="assay", name=name or stem, folder=folder)
     shutil.copyfile(table, made / TABLE)
+    keep_structure(target, made)
     launch(made)
     return made
 
@@ -82,6 +89,8 @@ def start_pairs(
     *,
     split: PairSplit = "warm",
     seed: int = 0,
+    n_seeds: int = 1,
+    inputs: PairInputs | None = None,
     towers: dict[str, Any] | None = None,
     folder: Path | None = None,
 ) -> Path:
@@ -93,20 +102,28 @@ def start_pairs(
         reading: which column is what.
         split: what the test part holds that training has not seen.
         seed: of everything random.
+        n_seeds: how often all is learned and judged, from seeds that follow on the first; the first is kept.
+        inputs: pretrained models that the towers read beside, or instead of, fingerprints and composition.
         towers: settings of the two towers that differ from the default.
         folder: as in `folder.create_run`.
 
     Raises:
-        UserError: the split is not known.
+        UserError: the split is not known, or a backbone is not on this computer.
     """
+    check_n_seeds(n_seeds)
+    inputs = inputs or PairInputs()
+    inputs.check()
+    for name, modality in ((inputs.molecule_backbone, "molecule"), (inputs.protein_backbone, "protein")):
+        if name is not None:
+            locate_backbone(find_backbone(name, modality))
     if split not in PAIR_SPLITS:
         raise UserError(
             f"There is no split '{split}' of pairs; there are {', '.join(PAIR_SPLITS)}. Choose one."
         )
     request = {
         "source": source, "reading": reading.assay._asdict(), "columns": list(reading[1:]), "split": split,
-        "seed": seed, "towers": towers or {}, "target_name": reading.assay.value_name, "modality": "molecule",
-        "device": "cpu",
+        "seed": seed, "n_seeds": n_seeds, "inputs": inputs._asdict(), "towers": towers or {},
+        "target_name": reading.assay.value_name, "modality": "molecule", "device": "cpu",
     }  # fmt: skip
     stem = safe_name(Path(source).name.split(".")[0], "pairs")
     made = create_run(request, kind="pairs", name=stem, folder=folder)
@@ -120,7 +137,7 @@ def start_screen(
     library: Path,
     source: str,
     *,
-    target: str = "",
+    target: TargetProtein | None = None,
     top: int = 200,
     aim: Aim = "best",
     smiles: str | None = None,
@@ -132,7 +149,7 @@ def start_screen(
 
     Args:
         run: an assay run, a run of pairs, or a training on molecules.
-        target: for pairs, the sequence of the target protein.
+        target: for pairs, the target protein; its structure is kept with the run.
         library: the file, read where it lies.
         source: what the user calls it.
         top: how many of the best to keep.
@@ -149,9 +166,10 @@ def start_screen(
         raise UserError(
             f"The run '{run.name}' is not a finished assay, pair or training run; choose a finished one."
         )
-    if kind == "pairs" and not target:
+    if kind == "pairs" and (target is None or not target.sequence):
         raise UserError(
-            "Molecules are ranked against one target protein: give its sequence (--target-protein FASTA)."
+            "Molecules are ranked against one target protein: give its sequence or structure "
+            "(in the shell: --target-protein FILE)."
         )
     if not 1 <= top <= MOST_HITS:
         raise UserError(
@@ -161,11 +179,12 @@ def start_screen(
         raise UserError(f"There is no order '{aim}'; there are {', '.join(AIMS)}. Choose one.")
     request = {
         "run": str(run.resolve()), "library": str(library.resolve()), "source": source, "top": top, "aim": aim,
-        "smiles": smiles, "name_column": name_column, "n_expected": n_expected, "target": target, "device": "cpu",
-        "modality": "molecule",
+        "smiles": smiles, "name_column": name_column, "n_expected": n_expected, "device": "cpu",
+        "target": target.sequence if target else "", "structure": describe_structure(target), "modality": "molecule",
     }  # fmt: skip
     stem = safe_name(f"{run.name}-{Path(source).name.split('.')[0]}")
     made = create_run(request, kind="screen", name=stem, folder=folder)
+    keep_structure(target, made)
     launch(made)
     return made
 

@@ -59,8 +59,7 @@ class Workshop:
         self, settings: TrainingSettings, dataset: Dataset, parts: tuple[str, ...] = ("test",)
     ) -> Attempt:
         """Train on a dataset with its parts and judge on some of them."""
-        checkpoint = self.folder / "checkpoint-study"
-        shutil.rmtree(checkpoint, ignore_errors=True)
+        self._forget_checkpoints()
         chosen = settings.resolved(dataset.task)
         tuned = Tuned.train(
             dataset, self._weights, chosen, self.folder, self._accelerator, self._control, aside="study"
@@ -71,8 +70,12 @@ class Workshop:
             predicted[part] = predict_examples(tuned.model, tuned.examples(rows), self._control)
             given = dataset.task_name, dataset.classes, dataset.target_values(rows), predicted[part]
             scores[part] = evaluate(*given)[self.headline]
-        shutil.rmtree(checkpoint, ignore_errors=True)
+        self._forget_checkpoints()
         return Attempt(scores, predicted)
+
+    def _forget_checkpoints(self) -> None:
+        for checkpoint in self.folder.glob("checkpoint-study*"):
+            shutil.rmtree(checkpoint, ignore_errors=True)
 
     def look(self) -> Attempt | None:
         """The validation and test part ranked without any training; None where data or backbone do not allow it."""

@@ -10,19 +10,18 @@ import pandas as pd
 
 from biotl_core.errors import UserError
 from biotl_core.learning.two_towers import (
-    TwoTowers,
+    TowerGroup,
     encode,
     product,
 )
-from biotl_core.runs.pair_learning import molecule_side, protein_side
-from biotl_core.runs.pair_run import load_description
+from biotl_core.runs.pair_features import PairReader
 from biotl_core.screening.fingerprints import Bits, fingerprints, tanimoto
 from biotl_core.screening.models import Predicted
 from biotl_core.screening.pair_baselines import (
     Neighbours,
     PairData,
 )
-from biotl_core.screening.proteins import ProteinDescription, similarity
+from biotl_core.screening.proteins import similarity
 from biotl_core.screening.ranking import LibraryTower, ScoreBlock, Scorer, Training
 
 
@@ -38,8 +37,8 @@ class TargetScreen(NamedTuple):
     """The molecules of the pairs."""
     proteins: pd.DataFrame
     """`sequence, name`."""
-    model: TwoTowers
-    description: ProteinDescription
+    group: TowerGroup
+    reader: PairReader
 
     @property
     def own_protein(self) -> int | None:
@@ -53,18 +52,19 @@ class TargetScreen(NamedTuple):
         target = hashlib.sha256(f"{self.sequence} {self.result['chosen']}".encode()).hexdigest()[:8]
         vector = self._target_vector()
         tower = LibraryTower(
-            key, vector.shape[1], self._encode, lambda vectors: product(self.model, vectors, vector)[:, 0]
-        )
+            key, vector.shape[1], self._encode, lambda vectors: product(self.group, vectors, vector)[:, 0],
+            self.reader.needs_smiles,
+        )  # fmt: skip
         score = self._score(tower)
 
         def predict(smiles: list[str]) -> Predicted:
-            return Predicted(score(fingerprints(smiles), []).astype(np.float64), np.ones(len(smiles)))
+            return Predicted(score(fingerprints(smiles), smiles).astype(np.float64), np.ones(len(smiles)))
 
         only_towers = self.result["chosen"] == "towers"
         return Scorer(
             f"{key}-{target}",
             score,
-            False,
+            self.reader.needs_smiles,
             predict,
             float(self.result["half_width"]),
             tower if only_towers else None,
@@ -72,20 +72,17 @@ class TargetScreen(NamedTuple):
 
     def _target_vector(self) -> np.ndarray:
         """The target protein through its tower, with its own vector where training has seen it: `(1, width + 1)`."""
-        own, side = self.own_protein, protein_side(self.description, [self.sequence])
-        vector = encode(self.model, "protein", side)
-        if own is not None and len(self.model.own_protein):
-            vector = vector + self.model.own_protein[own : own + 1].detach().numpy()
-        return vector
+        own, side = self.own_protein, self.reader.proteins([self.sequence])
+        return encode(self.group, "protein", side, None if own is None else np.array([own]))
 
-    def _encode(self, bits: Bits) -> np.ndarray:
-        return encode(self.model, "molecule", molecule_side(bits))
+    def _encode(self, bits: Bits, smiles: list[str]) -> np.ndarray:
+        return encode(self.group, "molecule", self.reader.molecules(bits, smiles))
 
     def _score(self, tower: LibraryTower) -> ScoreBlock:
         """Fingerprints to predictions by the chosen method."""
         chosen = self.result["chosen"]
         if chosen == "towers":
-            return lambda bits, smiles: tower.product(tower.encode(bits))
+            return lambda bits, smiles: tower.product(tower.encode(bits, smiles))
         training = fingerprints(self.smiles).matrix()
         to_proteins = similarity([self.sequence], self.proteins["sequence"].tolist())
         neighbours = self._neighbours(to_proteins)
@@ -93,7 +90,9 @@ class TargetScreen(NamedTuple):
         def score(bits: Bits, smiles: list[str]) -> np.ndarray:
             likeness = tanimoto(bits.matrix(), training)
             voted = neighbours.against(likeness, to_proteins)[:, 0]
-            return voted if chosen == "neighbours" else (voted + tower.product(tower.encode(bits))) / 2
+            if chosen == "neighbours":
+                return voted
+            return (voted + tower.product(tower.encode(bits, smiles))) / 2
 
         return score
 
@@ -104,12 +103,10 @@ class TargetScreen(NamedTuple):
         """
         bits, known = fingerprints([smiles]), self.smiles.index(smiles) if smiles in self.smiles else None
         sequences = self.proteins["sequence"].tolist()
-        own = np.arange(len(sequences)) if len(self.model.own_protein) else None
-        molecule = encode(self.model, "molecule", molecule_side(bits))
-        if known is not None and len(self.model.own_molecule):
-            molecule = molecule + self.model.own_molecule[known : known + 1].detach().numpy()
-        proteins = encode(self.model, "protein", protein_side(self.description, sequences), own)
-        predicted = product(self.model, molecule, proteins)[0].astype(np.float64)
+        own = None if known is None else np.array([known])
+        molecule = encode(self.group, "molecule", self.reader.molecules(bits, [smiles]), own)
+        proteins = encode(self.group, "protein", self.reader.proteins(sequences), np.arange(len(sequences)))
+        predicted = product(self.group, molecule, proteins)[0].astype(np.float64)
         chosen = self.result["chosen"]
         if chosen != "towers":
             voted = self._neighbours(similarity(sequences, sequences))
@@ -162,7 +159,7 @@ def load_pairs(folder: Path, sequence: str) -> TargetScreen:
         )
     except (OSError, ValueError) as error:
         raise UserError(f"The run '{folder.name}' has learned no pairs. Choose a finished run.") from error
-    model, description = TwoTowers.load(folder / "model"), load_description(folder / "model")
+    group, reader = TowerGroup.load(folder / "model"), PairReader.load(folder / "model")
     return TargetScreen(
-        folder, sequence, result, table, molecules["smiles"].tolist(), proteins, model, description
+        folder, sequence, result, table, molecules["smiles"].tolist(), proteins, group, reader
     )

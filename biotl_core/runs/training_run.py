@@ -76,6 +76,7 @@ def train_here(
         "dataset_hash": config.get("dataset_hash"),
         "versions": config.get("versions", {}),
         "seconds": round(time.monotonic() - began, 2),
+        "letters": model.letters is not None,
         "notes": _notes(dataset, model),
     }
     write_json_atomically(folder / "result.json", result)

@@ -1,28 +1,34 @@
 """Training a model on a dataset inside a run: from the backbone to the best weights."""
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
+import psutil
 from accelerate import Accelerator
 
+from biotl_core.backbones.embeddings import MemoryStore, open_store
 from biotl_core.data.dataset import Dataset
 from biotl_core.evaluation.neighbourhood import Neighbourhood
+from biotl_core.home import home_subfolder
 from biotl_core.learning.certainty import predict_with_difficulty, settle_training
 from biotl_core.learning.examples import Examples
 from biotl_core.learning.model import Outputs, SequenceModel, build_model
-from biotl_core.learning.prediction import make_examples, model_store
-from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.prediction import keep_lower_states, make_examples, model_store
+from biotl_core.learning.scaling import fit_head
+from biotl_core.learning.settings import Letters, TrainingSettings, last_layer_settings
 from biotl_core.learning.training import Training
 from biotl_core.progress import Control
 from biotl_core.runs.folder import append_history
 from biotl_core.runs.judging import Trial
+from biotl_core.runs.verdict import FROZEN
 
-_SCALE_SAMPLE = 512
-"""Training sequences from which the head of a tuned model takes the mean and spread of its features."""
+_SHARE_TO_KEEP = 0.5
+"""Of the free disk (for random weights: memory) that the states of layers which do not learn may take."""
 
 
 class Tuned:
@@ -44,6 +50,8 @@ class Tuned:
         *,
         random_weights: bool = False,
         aside: str = "",
+        keeps_history: bool | None = None,
+        memory: MemoryStore | None = None,
     ) -> "Tuned":
         """Build the model, train it in `folder / "checkpoint"`, and put its best weights back.
 
@@ -55,18 +63,42 @@ class Tuned:
             accelerator: device, precision and processes.
             control: progress and stop.
             random_weights: forget the pretraining.
-            aside: a model trained beside the run's own: the end of its checkpoint's name; it leaves no history.
+            aside: a model trained beside the run's own: the end of its checkpoint's name.
+            keeps_history: whether the run's history tells of this training; None: where it is not one beside.
+            memory: features of these random weights that are known already.
         """
-        keeps_history = not aside
-        model = build_model(weights_folder, Outputs.of(dataset), settings, random_weights=random_weights)
+        keeps_history = not aside if keeps_history is None else keeps_history
+        memory = MemoryStore() if memory is None else memory
+        if settings.letters == "auto":
+            # A head is not shared out over devices.
+            try_out = partial(
+                cls.train, dataset, weights_folder, folder=folder, accelerator=accelerator, control=control,
+                random_weights=random_weights, keeps_history=False, memory=memory,
+            )  # fmt: skip
+            is_possible = _has_one_length(dataset) and accelerator.num_processes == 1
+            chosen = _choose_letters(settings, dataset, aside, try_out) if is_possible else "no"
+            settings = replace(settings, letters=chosen)
+        model = build_model(
+            weights_folder,
+            Outputs.of(dataset),
+            settings,
+            random_weights=random_weights,
+            training_sequences=dataset.part("train")["sequence"].tolist(),
+            device=accelerator.device,
+        )
         model.to(accelerator.device)
-        # No one will meet the features of random weights again.
-        store = None if random_weights else model_store(model, weights_folder)
+        # No one will meet the features of random weights again after this training.
+        store = memory if random_weights else model_store(model, weights_folder)
         everything = make_examples(model, dataset.table["sequence"], dataset.target_values(), store, control)
+        if model.encoder.fixed_layers and model.encoder.is_packed:
+            everything = _with_lower_states(
+                model, everything, dataset, weights_folder, random_weights, control
+            )
         own = cls(model, None, dataset, everything)
         train, validation = (own.examples(dataset.part(part)) for part in ("train", "validation"))
-        _fit_head(model, dataset, train, control)
-        checkpoint = folder / "-".join(filter(None, ("checkpoint", aside)))
+        fit_head(model, train, control)
+        beside = "letters" if settings.letters == "yes" else ""
+        checkpoint = folder / "-".join(filter(None, ("checkpoint", aside, beside)))
         own.training = Training(model, train, validation, settings, checkpoint, accelerator)
         if keeps_history and accelerator.is_main_process:
             _rewrite_history(folder, own.training.history)
@@ -91,31 +123,48 @@ class Tuned:
         return Trial.of(self._dataset, raw, difficulty), neighbourhood
 
 
-def _fit_head(model: SequenceModel, dataset: Dataset, train: Examples, control: Control) -> None:
-    """Give the head the scale of features and targets, both from the training part alone."""
-    if isinstance(train.inputs, torch.Tensor):
-        features = train.inputs
-    else:
-        sample = train.subset(np.random.default_rng(0).permutation(len(train))[:_SCALE_SAMPLE])
-        features = _features(model, sample, control)
-    model.head.fit_features(features.to(model.encoder.device))
-    if not dataset.task.is_class:
-        targets = train.targets
-        model.head.fit_targets(np.concatenate(targets) if isinstance(targets, list) else targets)
+def _has_one_length(dataset: Dataset) -> bool:
+    return dataset.part("train")["sequence"].str.len().nunique() == 1
 
 
-@torch.inference_mode()
-def _features(model: SequenceModel, examples: Examples, control: Control) -> torch.Tensor:
-    if examples.is_ready:
-        return torch.from_numpy(np.concatenate(examples.inputs).astype(np.float32))
-    found, done = [], 0
-    for piece in examples.pieces(range(len(examples)), model.encoder.device):
-        found.append(
-            model.features(examples.inputs._replace(ids=[examples.inputs.ids[i] for i in piece])).cpu()
-        )
-        done += len(piece)
-        control.step("Looking at the features", done, len(examples))
-    return torch.cat(found)
+def _choose_letters(
+    settings: TrainingSettings, dataset: Dataset, aside: str, train: Callable[..., Tuned]
+) -> Letters:
+    """Whether the head does better with the letters beside it: the last layer is learned both ways and validated.
+
+    Of a frozen backbone the better one is the model itself, found again by its checkpoint.
+    """
+    if dataset.part("validation").empty or settings.method == "scratch":
+        return "no"
+    frozen, name = settings, aside
+    if settings.method != "frozen":
+        frozen = last_layer_settings(settings, dataset.task)
+        name = "-".join(filter(None, (aside, FROZEN)))
+    plain = train(settings=replace(frozen, letters="no"), aside=name)
+    beside = train(settings=replace(frozen, letters="yes"), aside=name)
+    is_better = beside.training.state.best_score > plain.training.state.best_score
+    return "yes" if beside.model.letters is not None and is_better else "no"
+
+
+def _with_lower_states(
+    model: SequenceModel,
+    examples: Examples,
+    dataset: Dataset,
+    weights_folder: Path,
+    random_weights: bool,
+    control: Control,
+) -> Examples:
+    """The examples from where learning begins, as far as there is room to keep what lies below."""
+    encoder = model.encoder
+    n_bytes = 4 * encoder.width * len(encoder.kept_layers(model.layers)) * sum(map(len, examples.inputs.ids))
+    room = (
+        psutil.virtual_memory().available if random_weights else disk_usage(home_subfolder("embeddings")).free
+    )
+    if n_bytes > _SHARE_TO_KEEP * room:
+        return examples  # read anew at each pass: slower, and the same
+    sequences = dataset.table["sequence"].tolist()
+    store = MemoryStore() if random_weights else open_store(weights_folder, encoder, "token", model.layers)
+    return keep_lower_states(model, examples, sequences, store, control)
 
 
 def _rewrite_history(folder: Path, history: list[dict[str, Any]]) -> None:

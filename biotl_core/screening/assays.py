@@ -92,6 +92,13 @@ def load_assay(folder: Path, open_backbone: Callable[[str], Embed]) -> LearnedAs
     return LearnedAssay(molecules, result, final_model(name, features, values, sides, result["seed"]), embed)
 
 
+_HELD_OUT = {
+    "scaffold": "new kinds of molecule",
+    "random": "molecules of the same kind",
+    "time": "molecules measured later",
+}
+
+
 def say_assay_answer(result: dict[str, Any]) -> str:
     """How good the chosen model is and what it beats, in a sentence of plain text."""
     headline, chosen = result["headline"], result["chosen"]
@@ -103,20 +110,21 @@ def say_assay_answer(result: dict[str, Any]) -> str:
     said = f"{title} {say_number(own)}" + (
         f" {say_interval(*interval)}" if interval and None not in interval else ""
     )
-    kinds = "new kinds of molecule" if result["split"] == "scaffold" else "molecules of the same kind"
+    kinds = _HELD_OUT[result["split"]]
     n = result["counts"]["test"]
     return f"{MODELS[chosen].title} reaches {said} on {n:,} held-out {kinds}."
 
 
 PAIR_TITLES = {
     "towers": "Two towers",
+    "unadjusted": "Two towers, pretrained models as they were",
     "neighbours": "Similar pairs (no training)",
     "both": "Two towers and similar pairs, mean",
     "mean": "Always the mean",
     "biases": "What the molecule and the target usually add",
     "boosting": "Boosted trees",
 }
-"""Every method; the first three may be chosen, the others are for comparison."""
+"""Every method; towers, similar pairs and their mean may be chosen, the others are for comparison."""
 
 
 def say_pair_answer(result: dict[str, Any]) -> str:

@@ -12,16 +12,18 @@ from typing import Literal
 import numpy as np
 
 from biotl_core.data.clusters import cluster_scaffolds
+from biotl_core.data.ordered_splits import deal_in_order
 from biotl_core.errors import UserError
 from biotl_core.progress import Control
 from biotl_core.screening.models import MODELS, Features, Model, Predicted, fit_one_sided
 from biotl_core.screening.scores import SCORES, score_interval, scores_of
 from biotl_core.wording import say_count
 
-AssaySplit = Literal["scaffold", "random"]
+AssaySplit = Literal["scaffold", "random", "time"]
 SPLIT_TITLES: dict[AssaySplit, str] = {
     "scaffold": "New kinds of molecule",
     "random": "More molecules of the same kind",
+    "time": "What was measured later",
 }
 N_FOLDS = 5
 _STAGE = "Trying every model"
@@ -64,16 +66,26 @@ class Choice:
     """The score that is said first."""
 
 
-def deal_parts(smiles: Sequence[str], values: np.ndarray, split: AssaySplit, seed: int = 0) -> np.ndarray:
-    """A fold for every molecule, -1 for the test part; molecules of one ring system stay together for "scaffold".
+def deal_parts(
+    smiles: Sequence[str],
+    values: np.ndarray,
+    split: AssaySplit,
+    seed: int = 0,
+    times: np.ndarray | None = None,
+) -> np.ndarray:
+    """A fold for every molecule, -1 for the test part.
+
+    Molecules of one ring system stay together for "scaffold"; for "time" the test part holds the latest by `times`.
 
     Whole groups are dealt from the largest to the smallest, each to the part that lacks most; so large series stay in
     training and the test part holds many small ones.
 
     Raises:
-        UserError: there are too few ring systems to hold some out.
+        UserError: there are too few ring systems to hold some out, or times are asked for and there are none.
     """
     n = len(smiles)
+    if split == "time":
+        return _deal_by_time(times, values, seed)
     groups = cluster_scaffolds(list(smiles)) if split == "scaffold" else np.arange(n)
     n_groups = int(groups.max()) + 1
     if n_groups < 2 * N_FOLDS or np.bincount(groups).max() > 0.6 * n:
@@ -95,6 +107,24 @@ def deal_parts(smiles: Sequence[str], values: np.ndarray, split: AssaySplit, see
         got[part] += sizes[group]
     parts = part_of_group[groups]
     return np.where(parts == N_FOLDS, -1, parts)
+
+
+def _deal_by_time(times: np.ndarray | None, values: np.ndarray, seed: int) -> np.ndarray:
+    """The latest fifth is the test part, those before it folds over the values; what has one time stays together."""
+    if times is None or not np.isfinite(times).all():
+        raise UserError(
+            "A split by time needs a column of dates or years with a value in every row. Choose the column, or "
+            "another split."
+        )
+    is_test = deal_in_order(times, np.arange(len(times)), (1 - TEST_SHARE, 0.0, TEST_SHARE), seed) == 2
+    if not is_test.any() or is_test.mean() > 0.6:
+        raise UserError(
+            "Nearly all molecules have one time, so no later ones can be held out. Choose another split."
+        )
+    parts = np.full(len(times), -1, np.int64)
+    train = np.flatnonzero(~is_test)
+    parts[train[_by_value(values[train], seed)]] = np.arange(len(train)) % N_FOLDS
+    return parts
 
 
 def _by_value(values: np.ndarray, seed: int) -> np.ndarray:

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from biotl_core.data.column_names import is_set_aside_name, target_rank
+from biotl_core.data.column_names import is_set_aside_name, is_time_name, target_rank
+from biotl_core.data.ordered_splits import read_times
 from biotl_core.data.quoting import listed, shown
 from biotl_core.data.raw_table import RawTable
 from biotl_core.data.reading import guess_sequences
@@ -37,6 +38,8 @@ class AssayReading(NamedTuple):
     """A name in UNITS."""
     concentration_molar: float | None = None
     """For % inhibition: at which concentration; without it the percentage itself is learned."""
+    time_column: str | None = None
+    """Says when each value was measured or published: a date, a year or a number."""
 
     @property
     def kind(self) -> AssayKind:
@@ -60,8 +63,9 @@ class Assay:
     """What was measured, one row a molecule, and what became of each row of the table."""
 
     molecules: pd.DataFrame
-    """`name, smiles, written, value, side, n_rows, spread`: standard SMILES and one of hers, the median, on which side
-    of it the truth lies (0 where it is exact), rows merged, and their range."""
+    """`name, smiles, written, value, side, n_rows, spread, time`: standard SMILES and one of hers, the median, on which
+    side of it the truth lies (0 where it is exact), rows merged, their range, and the latest of their times (nan
+    without a column of times)."""
     rows: pd.DataFrame
     """`row, name, written, cell, smiles, value, side, change, reason`: every row of her table; `reason` is "" where
     the row is used."""
@@ -110,6 +114,7 @@ def guess_assay_reading(
     name: str | None = None,
     unit: str | None = None,
     concentration_molar: float | None = None,
+    time: str | None = None,
 ) -> AssayReading:
     """Say which column holds what. What is given is kept and checked; the rest is guessed.
 
@@ -124,6 +129,10 @@ def guess_assay_reading(
         raise UserError(
             f"There is no column {shown(value_column)}; the columns are {listed(raw.columns)}. Choose one."
         )
+    if time is not None and time not in raw.table:
+        raise UserError(
+            f"There is no column {shown(time)}; the columns are {listed(raw.columns)}. Choose one."
+        )
     if value_column == smiles_column:
         raise UserError(f"Column {shown(value_column)} cannot be both molecule and value. Choose another.")
     cells = raw.table[value_column].tolist()
@@ -134,7 +143,20 @@ def guess_assay_reading(
         _find_relation_column(raw),
         unit or guess_unit(value_column, cells[:2000]),
         concentration_molar,
+        time or find_time_column(raw),
     )
+
+
+def find_time_column(raw: RawTable) -> str | None:
+    """The first column that by its name and by all its cells says when something was measured; None without one."""
+    for name in filter(is_time_name, raw.columns):
+        try:
+            times = read_times(raw.table[name], name)
+        except UserError:
+            continue
+        if len(np.unique(times)) > 1:
+            return name
+    return None
 
 
 def _guess_value_column(raw: RawTable, smiles_column: str) -> str:
@@ -206,6 +228,9 @@ def _read_rows(raw: RawTable, reading: AssayReading, control: Control) -> pd.Dat
     rows.insert(1, "name", [name or f"row {i}" for i, name in enumerate(names, 1)])
     rows.insert(2, "written", written)
     rows.insert(3, "cell", cells)
+    rows["time"] = (
+        read_times(table[reading.time_column], reading.time_column) if reading.time_column else np.nan
+    )
     return rows
 
 
@@ -238,9 +263,10 @@ def _merge(rows: pd.DataFrame, kind: AssayKind) -> pd.DataFrame:
         exact = group.loc[group["side"] == 0, "value"]
         first = group.iloc[0]
         spread = float(np.ptp(exact)) if len(exact) else 0.0
-        merged.append((first["name"], smiles, first["written"], value, side, len(group), spread))
-    columns = ["name", "smiles", "written", "value", "side", "n_rows", "spread"]
-    return pd.DataFrame(merged, columns=columns).astype({"value": float, "spread": float})
+        time = group["time"].max()
+        merged.append((first["name"], smiles, first["written"], value, side, len(group), spread, time))
+    columns = ["name", "smiles", "written", "value", "side", "n_rows", "spread", "time"]
+    return pd.DataFrame(merged, columns=columns).astype({"value": float, "spread": float, "time": float})
 
 
 def _merged_value(group: pd.DataFrame, kind: AssayKind) -> tuple[float, int]:

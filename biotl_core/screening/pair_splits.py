@@ -6,12 +6,13 @@ from typing import Literal
 import numpy as np
 
 from biotl_core.data.clusters import cluster_scaffolds, cluster_sequences
+from biotl_core.data.ordered_splits import deal_in_order
 from biotl_core.errors import UserError
 from biotl_core.progress import Control
 from biotl_core.screening.pairs import Pairs
 from biotl_core.wording import say_count
 
-PairSplit = Literal["warm", "cold_molecule", "cold_scaffold", "cold_target", "cold_both", "given"]
+PairSplit = Literal["warm", "cold_molecule", "cold_scaffold", "cold_target", "cold_both", "time", "given"]
 PAIR_SPLITS: dict[PairSplit, tuple[str, str]] = {
     "warm": (
         "New pairs of known molecules and targets",
@@ -26,6 +27,10 @@ PAIR_SPLITS: dict[PairSplit, tuple[str, str]] = {
     "cold_both": (
         "New molecules and new targets",
         "Neither side of a test pair, nor anything like it, occurs in training.",
+    ),
+    "time": (
+        "What was measured later",
+        "The latest pairs are held out, by a column of dates or years; either side may have been seen before.",
     ),
     "given": ("As in the table", "The parts that the table names, for comparing with published results."),
 }
@@ -70,6 +75,8 @@ def split_pairs(
     match kind:
         case "given":
             parts = _given(table["part"].to_numpy(dtype=object), seed)
+        case "time":
+            parts = _by_time(table["time"].to_numpy(np.float64), seed)
         case "warm":
             cells = np.unique(molecule * len(pairs.proteins) + protein, return_inverse=True)[1]
             parts = _PARTS[_deal(np.arange(cells.max() + 1), _FRACTIONS, seed)[cells]]
@@ -101,6 +108,15 @@ def _given(parts: np.ndarray, seed: int) -> np.ndarray:
         parts = parts.copy()
         parts[chosen] = "validation"
     return parts
+
+
+def _by_time(times: np.ndarray, seed: int) -> np.ndarray:
+    if not len(times) or not np.isfinite(times).all():
+        raise UserError(
+            "A split by time needs a column of dates or years with a value in every row. Choose the column, or "
+            "another split."
+        )
+    return _PARTS[deal_in_order(times, np.arange(len(times)), _FRACTIONS, seed)]
 
 
 def _molecule_groups(pairs: Pairs, kind: str) -> np.ndarray:

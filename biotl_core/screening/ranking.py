@@ -25,6 +25,8 @@ BLOCK = 16_384
 """Molecules scored at once."""
 ALIKE = 0.6
 """Two molecules at or above this Tanimoto similarity are of one kind for the diverse pick."""
+N_BEST = 50
+"""So many of the best measured molecules are what a ranking by likeness alone looks for."""
 _SPARE = 4
 """So many times the wanted molecules are looked at, since some are written twice or stand in the training set."""
 
@@ -52,10 +54,12 @@ class LibraryTower(NamedTuple):
     name: str
     """A hash of its weights."""
     width: int
-    encode: Callable[[Bits], np.ndarray]
-    """Fingerprints to vectors, float32 `(n, width)`."""
+    encode: Callable[[Bits, list[str]], np.ndarray]
+    """Fingerprints and SMILES to vectors, float32 `(n, width)`."""
     product: Callable[[np.ndarray], np.ndarray]
     """Vectors to predictions for the target, `(n,)`."""
+    needs_smiles: bool = False
+    """Whether the SMILES are wanted, not the fingerprints alone."""
 
 
 class Scorer(NamedTuple):
@@ -114,12 +118,13 @@ def encode_library(store: LibraryStore, tower: LibraryTower, control: Control) -
     """
 
     def encode(block: Bits, smiles: list[str]) -> np.ndarray:
-        vectors = tower.encode(block).astype(np.float16)
+        vectors = tower.encode(block, smiles).astype(np.float16)
         vectors[np.asarray(block.counts) == 0] = np.nan
         return vectors
 
     path = store.folder / f"vectors-{tower.name}.bin"
-    return _kept(store, path, np.float16, tower.width, encode, "Encoding the library", control)
+    stage = "Encoding the library"
+    return _kept(store, path, np.float16, tower.width, encode, stage, control, tower.needs_smiles)
 
 
 def _kept(
@@ -236,6 +241,21 @@ def diverse(bits: sparse.csr_array, alike: float = ALIKE) -> np.ndarray:
             picked.append(i)
             is_picked[i] = True
     return is_picked
+
+
+def rank_without_model(store: LibraryStore, training: Training, control: Control) -> dict[str, np.ndarray]:
+    """What a ranking must beat, `(n,)` each: likeness to the best measured molecules, and the size of a molecule alone.
+
+    The second knows nothing of the target: what it reaches is the bias of the labels. Size is the number of set
+    fingerprint bits.
+    """
+    best = training.bits[np.argsort(-training.values, kind="stable")[:N_BEST]]
+    likeness, size, n = [], [], store.n_molecules
+    for i, block in enumerate(store.blocks(BLOCK)):
+        control.step("Rankings without a model", min(i * BLOCK, n), n)
+        likeness.append(tanimoto(block.matrix(), best).max(axis=1))
+        size.append(np.asarray(block.counts).astype(np.float32))
+    return {"likeness": np.concatenate(likeness), "size": np.concatenate(size)}
 
 
 def early_recognition(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from biotl_core.genomes.comparison import load_comparison
 from biotl_core.genomes.controls import control_table, say_trust
-from biotl_core.genomes.exports import block_table, genome_gff, group_table, ortholog_table
+from biotl_core.genomes.exports import block_table, contig_table, genome_gff, group_table, ortholog_table
 from biotl_core.genomes.orthologs import SEARCHES
 from biotl_core.genomes.pair import PairSettings
 from biotl_core.home import safe_name
@@ -41,22 +41,32 @@ def add_compare_genomes(all_verbs: Any) -> None:
         "--search",
         choices=tuple(SEARCHES),
         default=defaults.search,
-        help="how hard partners are searched for",
+        help="how hard partners are searched for: " + "; ".join(f"{k}: {v}" for k, v in SEARCHES.items()),
     )
     verb.add_argument(
-        "--max-evalue", type=float, default=defaults.max_evalue, help="of a best match both ways"
+        "--max-evalue",
+        type=float,
+        default=defaults.max_evalue,
+        help="as many matches as good as a pair's may be expected by chance in the whole genome; pairs above 0.001 are "
+        "marked as weak",
     )
     verb.add_argument(
         "--min-coverage",
         type=float,
         default=defaults.min_coverage,
-        help="share of the shorter protein aligned",
+        help="share of each of the two proteins that is aligned; higher keeps out pairs that share only a domain",
     )
     verb.add_argument(
-        "--max-gap", type=int, default=defaults.max_gap, help="genes skipped within a block of gene order"
+        "--max-gap",
+        type=int,
+        default=defaults.max_gap,
+        help="genes that may lie between two neighbouring pairs of one block of gene order",
     )
     verb.add_argument(
-        "--min-pairs", type=int, default=defaults.min_pairs, help="pairs of genes in a block at least"
+        "--min-pairs",
+        type=int,
+        default=defaults.min_pairs,
+        help="pairs of genes in a block at least; fewer are taken as genes that moved, or chance",
     )
     verb.add_argument("--no-embedding", action="store_true", help="leave out the search by the protein model")
     verb.add_argument(
@@ -117,6 +127,8 @@ def write_tables(folder: Path, result: dict[str, Any]) -> None:
         orthologs.to_csv(tables / f"orthologs-{names[a]}-{names[b]}.tsv", sep="\t", index=False)
         blocks = block_table(comparison, a, b)
         blocks.to_csv(tables / f"blocks-{names[a]}-{names[b]}.tsv", sep="\t", index=False)
+        contigs = contig_table(comparison, a, b)
+        contigs.to_csv(tables / f"contigs-{names[a]}-{names[b]}.tsv", sep="\t", index=False)
         segments = comparison.pairs[a, b].segments
         segments.to_csv(tables / f"dna-{names[a]}-{names[b]}.tsv", sep="\t", index=False)
     if (folder / REFERENCE_FUNCTIONS).is_file():

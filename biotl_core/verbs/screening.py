@@ -21,11 +21,12 @@ from biotl_core.runs.screening_requests import (
     start_screen,
 )
 from biotl_core.runs.status import read_status
+from biotl_core.runs.target_proteins import TargetProtein, pick_target, read_target_proteins
 from biotl_core.screening.assays import say_assay_answer, say_pair_answer
 from biotl_core.screening.choosing import SPLIT_TITLES
 from biotl_core.screening.drawing import as_sdf
 from biotl_core.screening.intake import guess_assay_reading
-from biotl_core.screening.pairs import guess_pair_reading
+from biotl_core.screening.pairs import ADAPTED, ADAPTERS, PairInputs, guess_pair_reading
 from biotl_core.screening.ranking import AIMS
 from biotl_core.screening.scores import SCORES
 from biotl_core.screening.units import UNITS
@@ -49,10 +50,10 @@ def add_assay(all_verbs: Any) -> None:
     verb.add_argument("--split", choices=tuple(SPLIT_TITLES), default="scaffold", help="what is held out")
     verb.add_argument("--backbone", metavar="NAME|PATH", help="a pretrained molecule model to try as well")
     verb.add_argument("--threshold", type=float, help="values at or above it count as active")
-    verb.add_argument(
-        "--target-protein", metavar="FASTA", help="sequence of the target protein, for the record"
-    )
+    verb.add_argument("--time-column", metavar="COLUMN", help="dates or years, for --split time")
     verb.add_argument("--seed", type=int, default=0)
+    _add_repeats(verb)
+    _add_target(verb, "the target protein, for the record and for viewing")
     add_json(verb)
     verb.set_defaults(do=do_assay)
 
@@ -71,14 +72,46 @@ def add_screen(all_verbs: Any) -> None:
         "--molecule", metavar="SMILES", help="for a run of pairs: rank its target proteins instead"
     )
     verb.add_argument("--top", type=int, default=200, help="how many of the best to write")
-    verb.add_argument(
-        "--target-protein", metavar="FASTA", help="for a run of pairs: which protein to rank against"
-    )
+    _add_target(verb, "for a run of pairs: which protein to rank against")
     verb.add_argument("--aim", choices=tuple(AIMS), default="best", help="what they are sorted by")
     verb.add_argument("--smiles", metavar="COLUMN")
     verb.add_argument("--name-column", metavar="COLUMN")
     add_json(verb)
     verb.set_defaults(do=do_screen)
+
+
+def add_pair_options(verb: argparse.ArgumentParser) -> None:
+    """What `train --partner` takes beside the options of every training."""
+    pairs = verb.add_argument_group("pairs of molecules and target proteins")
+    pairs.add_argument(
+        "--partner", metavar="COLUMN", help="column of target proteins: learn pairs with the molecules"
+    )
+    pairs.add_argument(
+        "--partner-backbone",
+        metavar="NAME|PATH",
+        help="a pretrained protein model that the towers read (--backbone names one for the molecules)",
+    )
+    pairs.add_argument(
+        "--only-backbones",
+        action="store_true",
+        help="leave out fingerprints and composition where there is a pretrained model",
+    )
+    pairs.add_argument(
+        "--adapter",
+        choices=tuple(ADAPTERS),
+        help="adjust the pretrained models too (little use for new targets)",
+    )
+    pairs.add_argument("--adapted", choices=ADAPTED, default="both", help="which of them is adjusted")
+    _add_repeats(pairs)
+
+
+def _add_repeats(verb: Any) -> None:
+    verb.add_argument("--seeds", type=int, default=1, metavar="N", help="learn and judge with so many seeds")
+
+
+def _add_target(verb: Any, about: str) -> None:
+    verb.add_argument("--target-protein", metavar="FILE", help=f"FASTA, PDB or mmCIF: {about}")
+    verb.add_argument("--chain", metavar="NAME", help="which chain or record of that file is the target")
 
 
 def do_assay(options: argparse.Namespace) -> int:
@@ -87,12 +120,12 @@ def do_assay(options: argparse.Namespace) -> int:
     raw = read_file(path)
     reading = guess_assay_reading(
         raw, smiles=options.smiles, value=options.value, name=options.name_column, unit=options.unit,
-        concentration_molar=options.concentration,
+        concentration_molar=options.concentration, time=options.time_column,
     )  # fmt: skip
     tell(options, f"Molecules in {reading.smiles_column}, values in {reading.value_column} ({reading.unit}).")
     folder = start_assay(
         path, path.name, reading, split=options.split, backbone=options.backbone, threshold=options.threshold,
-        target=_sequence_of(options.target_protein), seed=options.seed,
+        target=_target_of(options), seed=options.seed, n_seeds=options.seeds,
         folder=Path(options.run) if options.run else None,
     )  # fmt: skip
     if status := follow(folder, options):
@@ -128,8 +161,9 @@ def do_pairs(options: argparse.Namespace) -> int:
     raw = read_file(path)
     target = options.target[0] if options.target else None
     reading = guess_pair_reading(
-        raw, options.partner, smiles=options.sequence, value=target, name=options.name_column
-    )
+        raw, options.partner, smiles=options.sequence, value=target, name=options.name_column,
+        time=options.split_column,
+    )  # fmt: skip
     if options.part:
         reading = reading._replace(part_column=options.part)
     split = options.split or ("given" if reading.part_column else "warm")
@@ -138,8 +172,10 @@ def do_pairs(options: argparse.Namespace) -> int:
         f"Molecules in {reading.assay.smiles_column}, target proteins in {reading.partner_column}, values in "
         f"{reading.assay.value_column} ({reading.assay.unit}); split {split}.",
     )
+    backbones = options.backbone, options.partner_backbone
+    inputs = PairInputs(*backbones, options.only_backbones, options.adapter, options.adapted)
     folder = start_pairs(
-        path, path.name, reading, split=split, seed=getattr(options, "seed", 0),
+        path, path.name, reading, split=split, seed=getattr(options, "seed", 0), n_seeds=options.seeds, inputs=inputs,
         folder=Path(options.run) if options.run else None,
     )  # fmt: skip
     if status := follow(folder, options):
@@ -189,7 +225,7 @@ def do_screen(options: argparse.Namespace) -> int:
     library = Path(options.library)
     folder = start_screen(
         run, library, library.name, top=options.top, aim=options.aim, smiles=options.smiles,
-        name_column=options.name_column, target=_sequence_of(options.target_protein),
+        name_column=options.name_column, target=_target_of(options),
     )  # fmt: skip
     if status := follow(folder, options):
         return status
@@ -243,11 +279,9 @@ def _named_assay(text: str) -> Path:
     return find_run(text, next((kind for kind, place in places.items() if place.is_dir()), "assay"))
 
 
-def _sequence_of(path: str | None) -> str:
-    """The first protein of a FASTA file, "" where none was given."""
-    if path is None:
-        return ""
-    table = read_file(Path(path)).table
-    if "sequence" not in table:
-        raise UserError(f"'{path}' holds no sequence. Choose a FASTA file of the target protein.")
-    return str(table["sequence"].iloc[0])
+def _target_of(options: argparse.Namespace) -> TargetProtein | None:
+    """The target protein of `--target-protein`; None where none was given."""
+    if options.target_protein is None:
+        return None
+    path = Path(options.target_protein)
+    return pick_target(read_target_proteins(path), options.chain, path.name)

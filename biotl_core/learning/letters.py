@@ -1,0 +1,72 @@
+"""Which letters stand where, in sets whose sequences are of one length: variants of a parent, windows around a site.
+
+A backbone's vectors of whole sequences blur what place a letter has; where places mean the same in all sequences, the
+letters themselves, one column for each letter seen at each place, tell what the vectors do not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from biotl_core.backbones.tokenizer import Tokens
+
+_MOST_COLUMNS = 4096
+
+
+@dataclass(frozen=True)
+class VariedLetters:
+    """The columns: a letter at a place each."""
+
+    length: int
+    """Letters of each sequence."""
+    places: list[int]
+    """Of each column, from 0; `(width,)`."""
+    ids: list[int]
+    """Token number of the letter of each column, `(width,)`."""
+    frequencies: list[float]
+    """How often the letter stood at the place in training, `(width,)`: what is said of sequences of another length."""
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return len(self.places)
+
+    @classmethod
+    def of(cls, tokens: Tokens) -> "VariedLetters | None":
+        """The letters that vary among sequences of one length; None where lengths differ, all letters are alike, or
+        there are more columns than can be learned from.
+        """
+        lengths = set(tokens.n_letters)
+        if len(lengths) != 1:
+            return None
+        (length,) = lengths
+        table = _letters(tokens, range(len(tokens.ids)))
+        seen = [np.unique(column, return_counts=True) for column in table.T]
+        columns = [
+            (place, int(letter), count / len(table))
+            for place, (letters, counts) in enumerate(seen)
+            if len(letters) > 1
+            for letter, count in zip(letters, counts, strict=True)
+        ]
+        if not 0 < len(columns) <= _MOST_COLUMNS:
+            return None
+        places, ids, frequencies = zip(*columns, strict=True)
+        return cls(length, list(places), list(ids), [float(share) for share in frequencies])
+
+    def one_hot(self, tokens: Tokens) -> torch.Tensor:
+        """1 where a sequence has the letter of the column at its place, else 0: float32 `(n, width)`.
+
+        A sequence of another length has no such places; it gets the frequencies, which say nothing either way.
+        """
+        found = np.tile(np.asarray(self.frequencies, np.float32), (len(tokens.ids), 1))
+        alike = [i for i, n in enumerate(tokens.n_letters) if n == self.length]
+        if alike:
+            found[alike] = _letters(tokens, alike)[:, self.places] == np.asarray(self.ids)
+        return torch.from_numpy(found)
+
+
+def _letters(tokens: Tokens, which: range | list[int]) -> np.ndarray:
+    """Token numbers of the letters of sequences of one length, without special tokens: `(n, length)`."""
+    rows = np.stack([tokens.ids[i] for i in which])
+    return rows[:, tokens.n_before : rows.shape[1] - tokens.n_after]
