@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from benchmarks.structures import variable_domains
 from biotl_core.data.splitting import SplitSettings, split
@@ -24,6 +23,7 @@ from biotl_core.runs.training_run import train_run
 from biotl_core.structures.attention_contacts import SHARES
 from biotl_core.structures.chains import ProteinChain, read_folder
 from biotl_core.structures.distance_head import ONE_HOT, open_features, predict_bins, train_head
+from biotl_core.structures.distance_rivals import learn_attention_line, open_attention
 from biotl_core.structures.labels import make_dataset
 from biotl_core.structures.pair_measures import EDGES, precision_at_l, separation_bins, true_contacts
 from biotl_core.structures.rebuilding import rebuild_backbone
@@ -116,7 +116,9 @@ def measure_contacts(folder: Path, n_train: int, passes: int, n_test: int) -> No
         "chance", [np.random.default_rng(k).random((len(c), len(c))) for k, c in enumerate(judged)], judged, 0
     )
     began = time.perf_counter()
-    tell("line through attention", attention_scores(train, judged), judged, time.perf_counter() - began)
+    line = learn_attention_line(open_attention(BACKBONE), train, Control())
+    scores = [line(chain.sequence) for chain in judged]
+    tell("line through attention", scores, judged, time.perf_counter() - began)
     for backbone in (BACKBONE, ONE_HOT):
         began = time.perf_counter()
         features = open_features(backbone)
@@ -125,50 +127,6 @@ def measure_contacts(folder: Path, n_train: int, passes: int, n_test: int) -> No
             contact_probability(predict_bins(features, head, chain.sequence)[1], EDGES) for chain in judged
         ]
         tell(f"distance head on {backbone}", found, judged, time.perf_counter() - began)
-
-
-def attention_scores(train: list[ProteinChain], judged: list[ProteinChain]) -> list[np.ndarray]:
-    """Contacts by a logistic line through the attention maps of the backbone, as in Rao et al. (ICLR 2021)."""
-    from sklearn.linear_model import LogisticRegression
-
-    attend = open_attention()
-    rows, answers = [], []
-    for chain in train[:40]:
-        maps, contacts = attend(chain.sequence), true_contacts(chain)
-        i, j = np.triu_indices(len(chain), 6)
-        known = ~np.isnan(contacts[i, j])
-        rows.append(maps[:, i[known], j[known]].T)
-        answers.append(contacts[i[known], j[known]])
-    line = LogisticRegression(C=0.15, max_iter=300).fit(np.concatenate(rows), np.concatenate(answers))
-    return [np.tensordot(line.coef_[0], attend(chain.sequence), axes=1) for chain in judged]
-
-
-def open_attention():
-    """A function from a sequence to its attention maps, symmetric and corrected for the average product."""
-    from transformers import EsmModel
-
-    from biotl_core.backbones.catalogue import find_backbone, locate_backbone
-    from biotl_core.backbones.tokenizer import Tokenizer
-
-    folder = locate_backbone(find_backbone(BACKBONE))
-    model = (
-        EsmModel.from_pretrained(folder, attn_implementation="eager", add_pooling_layer=False).float().eval()
-    )
-    tokenizer = Tokenizer(folder, "protein")
-
-    def attend(sequence: str) -> np.ndarray:
-        tokens = tokenizer.encode([sequence])
-        with torch.no_grad():
-            layers = model(torch.from_numpy(tokens.ids[0])[None], output_attentions=True).attentions
-        n_before = tokens.n_before
-        maps = torch.cat(layers, dim=1)[
-            0, :, n_before : n_before + len(sequence), n_before : n_before + len(sequence)
-        ]
-        maps = maps + maps.transpose(1, 2)
-        mean = maps.sum(1, keepdim=True) * maps.sum(2, keepdim=True) / maps.sum((1, 2), keepdim=True)
-        return (maps - mean).numpy()
-
-    return attend
 
 
 def tell(title: str, scores: list[np.ndarray], judged: list[ProteinChain], seconds: float) -> None:

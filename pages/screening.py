@@ -22,8 +22,8 @@ if run is None:
     table_id = chosen_assay_table()
     if table_id is None:
         draw_assay_chooser()
-    elif path := draw_new_assay(table_id):
-        command = shell_command("assay", {"data": path})
+    elif said := draw_new_assay(table_id):
+        command = said
 else:
     result = draw_assay(run) if assay else draw_pairs(run)
     if result is not None:
@@ -47,7 +47,9 @@ with st.expander("How was this computed"):
         "Griffiths 2023), ridge regression, random forest (Breiman 2001), gradient boosting (Friedman 2001). Chosen on "
         "inner folds of the training part, judged once on the test part (nested validation: Varma and Simon 2006). "
         "Ranges: conformal, from the misses on the inner folds (Vovk 2015). Pairs: two towers whose vectors are "
-        "multiplied, beside similar pairs, biases and boosted trees. QED: Bickerton 2012. Rule of five: Lipinski 1997. "
+        "multiplied, three times from different beginnings, beside similar pairs, biases and boosted trees; pretrained "
+        "models under them frozen, or adjusted through peft (LoRA: Hu 2022; LoKr: Yeh 2024; IA3: Liu 2022; what to "
+        "expect: the published tables of BALM). Decoys: Chen 2019. QED: Bickerton 2012. Rule of five: Lipinski 1997. "
         "PAINS: Baell and Holloway 2010. BRENK: Brenk 2008. BEDROC: Truchon and Bayly 2007. 3D shape: ETKDG "
         "(Riniker and "
         "Landrum 2015). A ranking says what to measure next; it does not say that a molecule binds."

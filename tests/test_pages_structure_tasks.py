@@ -160,6 +160,10 @@ def test_contacts_are_learned_by_clicks_and_the_run_is_shown_and_used(
     assert not app.exception
     assert app.query_params["structures"] == "structures-distances"
     app = open_page("train", structures="structures-distances")
+    app.radio[0].set_value("esmfold").run()
+    assert not app.exception
+    assert "ESMFold is not on this computer yet" in texts(app) and button(app, "Start training").disabled
+    app.radio[0].set_value("head").run()
     passes = next(one for one in app.number_input if one.label.startswith("Passes"))
     passes.set_value(1).run()
     button(app, "Start training").click().run()

@@ -298,6 +298,7 @@ def test_a_library_is_ranked_against_a_known_and_a_new_target(learned, biotl_hom
             screen_run(folder, Control())
             hits = read_hits(folder)
             assert len(hits) == 12 and hits["prediction"].is_monotonic_decreasing
+            assert ("none of those" in read_result(folder)["caution"]) == (target == new)
             scorer = load_pairs(learned, target).scorer()
             smiles = hits["smiles"].tolist()
             one_by_one = [float(scorer.predict([s]).mean[0]) for s in smiles]

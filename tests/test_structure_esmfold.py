@@ -201,3 +201,14 @@ def test_esmfold2_end_to_end(tiny_esmfold2, roomy):
     assert again.ca == pytest.approx(result.ca, abs=1e-3)  # the seed is kept
     with pytest.raises(UserError, match="one chain at a time"):
         predict_structure("MKTAYIAKQR:MKTAYIAKQR", "esmfold2")
+
+
+def test_the_table_of_time_and_memory_can_be_rehearsed(monkeypatch, capsys):
+    from benchmarks import esmfold_memory
+
+    arguments = ["esmfold_memory", "--tiny", "--device", "cpu", "--lengths", "12,20", "--crops", "16"]
+    monkeypatch.setattr("sys.argv", arguments)
+    esmfold_memory.main()
+    told = capsys.readouterr().out
+    assert "A NETWORK OF NO SIZE" in told and "random weights" in told
+    assert told.count("fold ") >= 2 and "adapt     16 residues" in told and "does not fit" not in told

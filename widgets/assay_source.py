@@ -17,6 +17,7 @@ from biotl_core.screening.examples import EXAMPLE_ASSAY, HOW_MADE
 from biotl_core.screening.intake import Assay, AssayReading, guess_assay_reading, read_assay
 from biotl_core.screening.pairs import guess_partner_column
 from biotl_core.screening.units import UNITS
+from biotl_core.shell import shell_command
 from biotl_core.wording import plain, plain_sentence, say_count
 from widgets.answers import draw_answer
 from widgets.background import wait_for
@@ -126,8 +127,7 @@ def draw_new_assay(table_id: str) -> str | None:
     if partner is not None and st.toggle(
         f"Learn together with the target proteins in column {plain(partner)}", **kept(store, "pairs", True)
     ):
-        draw_pairs_start(store, path, _source(table_id), raw, partner)
-        return path.as_posix()
+        return draw_pairs_start(store, path, _source(table_id), raw, partner)
     answer = st.container()
     reading = _draw_reading(store, raw)
     if reading is None:
@@ -158,7 +158,12 @@ def draw_new_assay(table_id: str) -> str | None:
             ":material/model_training:",
             table=table_id,
         )
-    return path.as_posix()
+    said = {
+        "data": path.as_posix(), "value": reading.value_column, "unit": reading.unit, "split": options["split"],
+        "backbone": options["backbone"], "threshold": options["threshold"],
+        "seeds": None if options["n_seeds"] == 1 else options["n_seeds"],
+    }  # fmt: skip
+    return shell_command("assay", said)
 
 
 def _read(raw: RawTable, reading: AssayReading, control: Control) -> Assay:

@@ -17,7 +17,7 @@ from biotl_core.screening.drawing import as_sdf, conformer, draw_molecule
 from biotl_core.screening.ranking import N_BEST
 from biotl_core.screening.scores import SCORES
 from biotl_core.structures.scene import molecule_scene
-from biotl_core.wording import plain, say_count, say_number, say_seconds
+from biotl_core.wording import plain, plain_sentence, say_count, say_number, say_seconds
 from widgets.answers import NumberCard, download_table, draw_answer, draw_number_cards
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
@@ -108,6 +108,8 @@ def _read(folder: str, changed_at: int) -> pd.DataFrame:
 def _draw_finished(folder: Path, result: dict[str, Any]) -> None:
     hits = _read(str(folder), (folder / "hits.parquet").stat().st_mtime_ns)
     draw_answer(_say_answer(hits, result))
+    if caution := result.get("caution"):
+        st.warning(plain_sentence(caution), icon=":material/warning:")
     _draw_cards(hits, result)
     if result["early"]:
         _draw_early(result)

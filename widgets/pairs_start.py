@@ -17,6 +17,7 @@ from biotl_core.screening.pairs import (
     PairReading,
     guess_pair_reading,
 )
+from biotl_core.shell import shell_command
 from biotl_core.wording import plain
 from widgets.frame import draw_error
 from widgets.kept import choices, kept
@@ -26,13 +27,16 @@ _SIDES = {"both": "Both", "molecule": "The molecule model", "protein": "The prot
 _ALONE = "Only these models, without fingerprints and composition"
 
 
-def draw_pairs_start(store: str, path: Path, source: str, raw: RawTable, partner: str) -> None:
-    """A table with a column of target proteins: what will be asked next, and the button that learns pairs."""
+def draw_pairs_start(store: str, path: Path, source: str, raw: RawTable, partner: str) -> str | None:
+    """A table with a column of target proteins: what will be asked next, and the button that learns pairs.
+
+    The shell's words for what is chosen; None where the table cannot be read, which is said.
+    """
     try:
         reading = guess_pair_reading(raw, partner, time=choices(store).get("time"))
     except UserError as error:
         draw_error(error)
-        return
+        return None
     st.markdown(
         f"Molecules in *{plain(reading.assay.smiles_column)}*, target proteins in *{plain(partner)}*, measured: "
         f"*{plain(reading.assay.value_column)}*."
@@ -53,6 +57,13 @@ def draw_pairs_start(store: str, path: Path, source: str, raw: RawTable, partner
             st.query_params["pairs"] = run.name
             st.rerun()
     st.caption("It runs in the background: you may close this page and come back.")
+    options = {
+        "data": path.as_posix(), "partner": partner, "split": split, "backbone": inputs.molecule_backbone,
+        "partner_backbone": inputs.protein_backbone, "only_backbones": inputs.is_alone, "adapter": inputs.adapter,
+        "adapted": None if inputs.adapter is None else inputs.adapted, "seeds": None if n_seeds == 1 else n_seeds,
+        "split_column": reading.time_column if split == "time" else None,
+    }  # fmt: skip
+    return shell_command("train", options)
 
 
 def _draw_split(store: str, reading: PairReading) -> str:

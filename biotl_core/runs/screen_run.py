@@ -78,6 +78,7 @@ def screen_run(folder: Path, control: Control) -> str:
         "kind": learned.result["kind"],
         "value_name": learned.result["value_name"],
         "model": learned.result["chosen"],
+        "caution": learned.caution if isinstance(learned, TargetScreen) else "",
         "histogram": _histogram(scores),
         "early": early_recognition(scores, labels) if has_labels else None,
         "early_without_model": without,

@@ -46,6 +46,17 @@ class TargetScreen(NamedTuple):
         same = np.flatnonzero((self.proteins["sequence"] == self.sequence).to_numpy())
         return int(same[0]) if len(same) else None
 
+    @property
+    def caution(self) -> str:
+        """What to know before the ranges are believed, plain text; "" where there is nothing."""
+        if self.own_protein is not None or self.result["split"] in ("cold_target", "cold_both"):
+            return ""
+        return (
+            "This target protein is none of those that were learned from, and the run was judged on target proteins "
+            "that it knew: its numbers and ranges do not speak of this one. Learn again with new target proteins held "
+            "out to know how well this works."
+        )
+
     def scorer(self) -> Scorer:
         """The chosen method as a library meets it."""
         key = hashlib.sha256((self.folder / "model" / "towers.safetensors").read_bytes()).hexdigest()[:16]

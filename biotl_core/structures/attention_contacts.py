@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import EsmModel
 
-from biotl_core.backbones.encoder import Tokenizer
+from biotl_core.backbones.tokenizer import Tokenizer
 from biotl_core.errors import UserError
 from biotl_core.hardware import resolve_device
 from biotl_core.progress import Control

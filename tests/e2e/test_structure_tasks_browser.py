@@ -96,7 +96,7 @@ def test_cameras_of_a_comparison_are_linked(tab, server):
     tab.get_by_text("TM-score").first.wait_for()
     settle(tab)
     tab.get_by_text("Side by side").click()
-    tab.get_by_text("Both turn together").wait_for()
+    tab.get_by_text("All turn together").wait_for()
     settle(tab)
     viewers = tab.locator(VIEWER)
     viewers.nth(1).wait_for()
