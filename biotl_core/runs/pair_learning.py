@@ -79,11 +79,14 @@ def learn_pairs(
     """
     table = pairs.table
     rows = {part: np.flatnonzero(parts == part) for part in ("train", "validation", "test")}
-    measured = {part: _measured(table, where) for part, where in rows.items()}
+    measured = {part: measured_pairs(table, where) for part, where in rows.items()}
     validation, test = _exact(measured["validation"]), _exact(measured["test"])
-    bits, known = fingerprints(pairs.molecules), _measured(table, np.r_[rows["train"], rows["validation"]])
+    bits, known = (
+        fingerprints(pairs.molecules),
+        measured_pairs(table, np.r_[rows["train"], rows["validation"]]),
+    )
     inputs = inputs or PairInputs()
-    reader = _learn_reader(pairs, measured["train"], inputs, control)
+    reader = learn_reader(pairs, measured["train"], inputs, control)
     sides = reader.molecules(bits, pairs.molecules), reader.proteins(pairs.proteins)
     n_bits = (reader.n_bits, 0)
     if inputs.adapter is not None:
@@ -104,7 +107,7 @@ def learn_pairs(
         validated["neighbours"] = neighbours.predict(validation)
         validated["both"] = (validated["towers"] + validated["neighbours"]) / 2
     # The validation part has chosen; what is kept learns from it as well.
-    group = _train_group(*sides, n_bits, known, known, group.settings, control, n_steps)
+    group = train_group(*sides, n_bits, known, known, group.settings, control, n_steps)
     everything = predict_pairs(group, *sides, seen_in(known))
     predicted = {"towers": _of_pairs(everything, test)}
     if tried is not None and tried.n_steps:
@@ -145,7 +148,8 @@ def _teller(tell: Any) -> Any:
     return look
 
 
-def _learn_reader(pairs: Pairs, train: Measured, inputs: PairInputs, control: Control) -> PairReader:
+def learn_reader(pairs: Pairs, train: Measured, inputs: PairInputs, control: Control) -> PairReader:
+    """How molecules and target proteins are read, from those of the training pairs."""
     smiles = [pairs.molecules[i] for i in np.unique(train.molecule)]
     return PairReader.learn(inputs, smiles, [pairs.proteins[i] for i in np.unique(train.protein)], control)
 
@@ -216,13 +220,13 @@ def _best_towers(
         if min(errors) < best:
             best, kept = min(errors), model
             n_steps = min((1 + int(np.argmin(errors))) * settings.check_every, settings.steps)
-    others = _train_group(
+    others = train_group(
         molecules, proteins, n_bits, train, validation, kept.settings, control, n_steps, first=1
     )
     return TowerGroup((kept, *others.members)), n_steps
 
 
-def _train_group(
+def train_group(
     molecules: Side, proteins: Side, n_bits: tuple[int, int], train: Measured, validation: Measured,
     settings: TowerSettings, control: Control, n_steps: int, first: int = 0,
 ) -> TowerGroup:  # fmt: skip
@@ -250,7 +254,8 @@ def _short_descriptions(
     return described[0], described[1]
 
 
-def _measured(table: pd.DataFrame, rows: np.ndarray) -> Measured:
+def measured_pairs(table: pd.DataFrame, rows: np.ndarray) -> Measured:
+    """Rows of the table of pairs as the towers learn from them."""
     own = table.iloc[rows]
     return Measured(*(own[c].to_numpy() for c in ("molecule", "protein", "value", "side")))
 
