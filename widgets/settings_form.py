@@ -44,6 +44,10 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
     "head": {
         "linear": ("Straight line", "One weight a feature; hardest to overfit."),
         "mlp": ("One hidden layer", "Can bend; the usual choice."),
+        "kernel": (
+            "Similarity",
+            "Each measured sequence counts by how alike it is; often best with few of them.",
+        ),
     },
     "layers": {
         "last": ("The last layer", "What the backbone ends with."),

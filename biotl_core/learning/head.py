@@ -1,6 +1,8 @@
 """Head: from the features of a backbone to the numbers or classes of a task."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,8 @@ _HIDDEN_WIDTH = 256
 """Width of the hidden layer of an MLP head, at most."""
 _CHANNELS = 64
 """Of a head that reads neighbours: wider ones learn little more at twice the time."""
+_MOST_ANCHORS = 4000
+"""Training rows that a head of similarities keeps; of more as many are drawn."""
 _MOST_DIRECTIONS = 1024
 """Principal directions of the features that a head reads, at most."""
 _SHRINKAGE_ROWS = 5000
@@ -41,34 +45,55 @@ class Head(nn.Module):
         self.reach = settings.neighbours or 0
         # Down to few channels is a turn of its own, and a learned one.
         self.is_turned = settings.method == "frozen" and not self.reach
-        width = min(n_features, _MOST_DIRECTIONS) if self.is_turned else n_features
+        turned = [min(n, _MOST_DIRECTIONS) for n in widths] if self.is_turned else list(widths)
+        self.turned, width = turned, sum(turned)
         self.register_buffer("feature_mean", torch.zeros(n_features))
         self.register_buffer("feature_scale", torch.ones(n_features))
         if self.is_turned:
             self.register_buffer("feature_turn", torch.eye(n_features, width))
         self.register_buffer("target_mean", torch.zeros(1))
         self.register_buffer("target_scale", torch.ones(1))
-        self.layers = (_neighbour_layers if self.reach else _layers)(width, n_outputs, settings)
+        if settings.head == "kernel":
+            self.layers = _Similarity(turned)
+        else:
+            self.layers = (_neighbour_layers if self.reach else _layers)(width, n_outputs, settings)
 
     def fit_features(self, features: torch.Tensor) -> None:
         """Take mean, spread and directions of the features `(n, n_features)` from the training part."""
         features = features.double()
         spread = features.std(dim=0, correction=0)
         self.feature_mean.copy_(features.mean(dim=0))
+        self.feature_scale.copy_(torch.where(spread > 1e-6, spread, 1.0))
         # A kind of many features would drown one of few.
-        n_mean = len(spread) / len(self.widths)
-        share = torch.cat([torch.full((n,), (n / n_mean) ** 0.5) for n in self.widths]).to(spread)
-        self.feature_scale.copy_(torch.where(spread > 1e-6, spread, 1.0) * share)
+        shares = [(n * len(self.widths) / len(spread)) ** 0.5 for n in self.widths]
         if self.is_turned:
-            self.feature_turn.copy_(
-                _half_whitening(self._scaled(features.float()), self.feature_turn.shape[1])
-            )
+            kinds = self._scaled(features.float()).split(self.widths, dim=1)
+            turns = [
+                _half_whitening(kind, width) / share
+                for kind, width, share in zip(kinds, self.turned, shares, strict=True)
+            ]
+            self.feature_turn.copy_(torch.block_diag(*turns))
+        else:
+            each = torch.tensor(shares).repeat_interleave(torch.tensor(self.widths))
+            self.feature_scale.mul_(each.to(self.feature_scale))
 
     def fit_targets(self, targets: np.ndarray) -> None:
         """Take mean and spread of the known training targets, so that the head learns numbers around zero."""
         known = targets[np.isfinite(targets)]
         self.target_mean.fill_(float(known.mean()))
         self.target_scale.fill_(float(known.std()) or 1.0)
+
+    @property
+    def is_solved(self) -> bool:
+        """True where the head has its answer at once, without steps."""
+        return isinstance(self.layers, _Similarity)
+
+    def solve(self, features: torch.Tensor, targets: np.ndarray) -> None:
+        """The answer of a head that learns without steps, from the training part; after `fit_features, fit_targets`."""
+        known = torch.from_numpy(np.isfinite(targets)).to(features.device)
+        aims = torch.from_numpy(np.asarray(targets, np.float32)).to(features.device)
+        aims = (aims - self.target_mean) / self.target_scale
+        self.layers.solve((self._scaled(features.float()) @ self.feature_turn)[known], aims[known])
 
     def forward(self, features: torch.Tensor, lengths: Sequence[int] = ()) -> torch.Tensor:
         """Outputs `(n, n_outputs)`: numbers in units of `target_scale` around `target_mean`, or logits.
@@ -174,3 +199,56 @@ def _half_whitening(scaled: torch.Tensor, width: int) -> torch.Tensor:
     variances = variances.flip(0)[:width].clamp(min=0)
     floor = shrinkage / (1 - shrinkage) + 1e-3  # features are standardised, so the mean variance is 1
     return directions.flip(1)[:, :width] / (variances + floor) ** 0.25
+
+
+class _Similarity(nn.Module):
+    """A number for each training row, weighed by how alike it is: kernel ridge regression, or a Gaussian process' mean.
+
+    (Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq. 2.25.) Each kind of features has a
+    Gaussian kernel as wide as its median squared distance; how much noise to expect is what leaves single rows out best
+    (their equation 5.12). Nothing is learned by steps: `solve` gives the answer.
+    """
+
+    def __init__(self, widths: Sequence[int]):
+        super().__init__()
+        self.widths = tuple(widths)
+        self.register_buffer("anchors", torch.zeros(0, sum(widths)))
+        self.register_buffer("coefficients", torch.zeros(0))
+        self.register_buffer("spans", torch.ones(len(self.widths)))
+        self.register_buffer("left_out_loss", torch.tensor(0.0))
+
+    def solve(self, rows: torch.Tensor, targets: torch.Tensor) -> None:
+        """Take the training rows `(n, width)` and the numbers that go with them `(n,)`, centred."""
+        chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:_MOST_ANCHORS]
+        self.anchors, targets = rows[chosen].contiguous(), targets[chosen].double()
+        distances = [_squared_distances(part, part) for part in self._kinds(self.anchors)]
+        self.spans = torch.stack([d.median().clamp(min=1e-6) for d in distances]).float()
+        alike = sum(torch.exp(-d / span) for d, span in zip(distances, self.spans, strict=True)).double()
+        variances, directions = torch.linalg.eigh(alike)
+        best = math.inf
+        for noise in torch.logspace(-4, 2, 25, dtype=torch.float64):
+            inverse = directions / (variances + noise) @ directions.T
+            found = inverse @ targets
+            loss = float((found / inverse.diagonal()).square().mean())
+            if loss < best:
+                best, self.coefficients = loss, found.float()
+        self.left_out_loss.fill_(best)
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """`(n, 1)`."""
+        pairs = zip(self._kinds(rows), self._kinds(self.anchors), self.spans, strict=True)
+        alike = sum(torch.exp(-_squared_distances(own, known) / span) for own, known, span in pairs)
+        return (alike @ self.coefficients)[:, None]
+
+    def _kinds(self, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return rows.split(self.widths, dim=1)
+
+    def _load_from_state_dict(self, state: dict, prefix: str, *rest: Any) -> None:
+        for name in ("anchors", "coefficients"):  # as many rows as were learned from
+            if prefix + name in state:
+                setattr(self, name, torch.empty_like(state[prefix + name], device=getattr(self, name).device))
+        super()._load_from_state_dict(state, prefix, *rest)
+
+
+def _squared_distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).clamp(min=0)

@@ -23,6 +23,8 @@ def fit_head(model: SequenceModel, train: Examples, control: Control) -> None:
     if not TASKS[model.outputs.task_name].is_class:
         targets = train.targets
         model.head.fit_targets(np.concatenate(targets) if isinstance(targets, list) else targets)
+    if model.head.is_solved:
+        model.head.solve(features.to(model.encoder.device), train.targets)
 
 
 @torch.inference_mode()

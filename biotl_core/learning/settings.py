@@ -15,7 +15,7 @@ TuningMethod = Literal["frozen", "lora", "full", "scratch"]
 Optimizer = Literal["adamw", "sgd", "nesterov", "gradient_descent"]
 Schedule = Literal["constant", "linear", "cosine"]
 Pooling = Literal["mean", "mean_max", "first"]
-Head = Literal["linear", "mlp"]
+Head = Literal["linear", "mlp", "kernel"]
 Layers = Literal["last", "middle_last"]
 Weights = Literal["full", "8bit", "4bit"]
 Letters = Literal["auto", "yes", "no"]
@@ -169,7 +169,8 @@ class TrainingSettings:
     head: Head = _setting(
         "mlp",
         "The layer on top",
-        "A straight line, or one hidden layer (linear or MLP head).",
+        "A straight line, one hidden layer, or similarity to what was measured; the last for one number a sequence on "
+        "a fixed backbone, elsewhere one hidden layer (linear, MLP or kernel ridge head).",
         choices=get_args(Head),
     )
     letters: Letters = _setting(
@@ -280,7 +281,8 @@ class TrainingSettings:
         largest_batch = _RESIDUE_BATCH if task.is_per_residue else math.inf
         neighbours = _RESIDUE_NEIGHBOURS if self.neighbours is None else self.neighbours
         both_strands = self.both_strands and has_short_passes
-        epochs = self.epochs or min(_DEFAULT_EPOCHS[self.method], most)
+        is_solved = self.head == "kernel" and self.method == "frozen" and task.name == "regression"
+        epochs = 1 if is_solved else self.epochs or min(_DEFAULT_EPOCHS[self.method], most)
         patience = self.patience if self.patience is not None else (10 if has_short_passes else 3)
         return TrainingSettings(
             **{
@@ -288,6 +290,7 @@ class TrainingSettings:
                 "loss": loss,
                 "learning_rate": rate,
                 "epochs": epochs,
+                "head": "mlp" if self.head == "kernel" and not is_solved else self.head,
                 "batch_size": self.batch_size or min(_DEFAULT_BATCH[self.method], largest_batch),
                 "patience": patience,
                 "dropout": self.dropout if self.dropout is not None else _DEFAULT_DROPOUT[self.method],

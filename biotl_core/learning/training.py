@@ -85,7 +85,8 @@ class Training:
         trained = model.head if training.is_ready else model
         self.trained = trained
         self.wrapped = accelerator.prepare(trained)
-        self.optimizer = _optimizer(trained, settings)
+        self.is_solved = model.head.is_solved
+        self.optimizer = None if self.is_solved else _optimizer(trained, settings)
         self._resume()
 
     @property
@@ -131,7 +132,9 @@ class Training:
         batch_size = len(order) if self.settings.optimizer == "gradient_descent" else self.settings.batch_size
         batches = [order[i : i + batch_size].tolist() for i in range(0, len(order), batch_size)]
         self.model.train()
-        total, weight = 0.0, 0.0
+        total, weight, rate = 0.0, 0.0, 0.0
+        if self.is_solved:  # there are no steps to take
+            batches, total, weight = [], float(self.model.head.layers.left_out_loss), 1.0
         for batch in batches:
             control.step("Learning", self.state.step, len(batches) * self.settings.epochs)
             rate = self._set_learning_rate(self.state.step / (len(batches) * self.settings.epochs))
@@ -248,14 +251,14 @@ class Training:
         """What training changes, and the head's scales."""
         learning = {name for name, p in self.trained.named_parameters() if p.requires_grad}
         scales = ("feature_mean", "feature_scale", "feature_turn", "target_mean", "target_scale")
+        scales += ("anchors", "coefficients", "spans", "left_out_loss")
         state = self.trained.state_dict()
         return {k: v.detach().cpu() for k, v in state.items() if k in learning or k.endswith(scales)}
 
     def _save_checkpoint(self) -> None:
         state = {**vars(self.state), "best_score": list(self.state.best_score)}
-        self._write(
-            "last.pt", {"state": state, "weights": self._weights(), "optimizer": self.optimizer.state_dict()}
-        )
+        optimizer = {} if self.is_solved else self.optimizer.state_dict()
+        self._write("last.pt", {"state": state, "weights": self._weights(), "optimizer": optimizer})
 
     def _write(self, name: str, content: Any) -> None:
         """Write aside, then put in place: a kill in the middle leaves the former file whole."""
@@ -271,7 +274,8 @@ class Training:
         saved = torch.load(path, weights_only=True, map_location="cpu")
         self.state = _State(**{**saved["state"], "best_score": tuple(saved["state"]["best_score"])})
         self.trained.load_state_dict(saved["weights"], strict=False)
-        self.optimizer.load_state_dict(saved["optimizer"])
+        if not self.is_solved:
+            self.optimizer.load_state_dict(saved["optimizer"])
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:

@@ -87,7 +87,9 @@ def head_words(settings: TrainingSettings) -> str:
     if settings.neighbours:
         layers = "one convolution" if settings.head == "linear" else "two convolutions"
         return f"{layers} over {settings.neighbours} positions to either side"
-    return "a straight line" if settings.head == "linear" else "one hidden layer"
+    return {"linear": "a straight line", "kernel": "kernel ridge regression"}.get(
+        settings.head, "one hidden layer"
+    )
 
 
 def _certainty(record: Record, cite: dict[str, str]) -> list[str]:
