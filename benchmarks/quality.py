@@ -2,7 +2,7 @@
 
 For every set and backbone the rungs of the ladder (the last layer alone, LoRA, all of the model) from several seeds,
 beside the best simple method and the last layer on the same backbone from random weights (the twin, one seed), all on
-the same parts; with `zero_shot`, for sets of variants, also the likelihood that the backbone gives without training.
+the same parts; `kernel` is the last layer as similarities, for numbers, beside a twin of its own; with `zero_shot`, for sets of variants, also the likelihood that the backbone gives without training.
 Each result is a line of the file named by `--results`; what is there already is not computed again. A whole set takes
 long on a processor: `--rows` and `--letters` draw smaller ones, which the table then says.
 
@@ -36,8 +36,10 @@ from biotl_core.progress import Control
 from biotl_core.runs.request import default_backbone
 from biotl_core.runs.tuning import Tuned
 
-TWIN, ZERO_SHOT = "twin", "zero_shot"
-RUNGS = (TWIN, "frozen", "lora", "full", ZERO_SHOT)
+TWIN, KERNEL, KERNEL_TWIN, ZERO_SHOT = "twin", "kernel", "kernel_twin", "zero_shot"
+RUNGS = (TWIN, "frozen", KERNEL_TWIN, KERNEL, "lora", "full", ZERO_SHOT)
+_TWINS = {KERNEL: KERNEL_TWIN, KERNEL_TWIN: KERNEL_TWIN}
+"""Random weights under the same head; `twin` where no other is named."""
 SIMPLE = "simple"
 _FLOORS = ("mean", "majority")
 
@@ -105,11 +107,11 @@ class Ledger:
         with self.path.open("a") as file:
             file.write(json.dumps(asdict(result)) + "\n")
 
-    def predictions(self, weights: str, data: str) -> Path:
+    def predictions(self, weights: str, data: str, twin: str) -> Path:
         """Where the test predictions of a twin lie."""
         folder = self.path.with_suffix(".twins")
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{weights}-{data[:32]}.npz"
+        return folder / f"{weights}-{data[:32]}{'' if twin == TWIN else f'-{twin}'}.npz"
 
 
 @dataclass
@@ -153,11 +155,12 @@ class Bench:
             return found
         began = time.process_time()
         validation, said = self._look() if rung == ZERO_SHOT else self._train(rung, seed)
-        twin_path = self.ledger.predictions(self.weights, self.dataset.content_hash)
-        if rung == TWIN:
+        twin = _TWINS.get(rung, TWIN)
+        twin_path = self.ledger.predictions(self.weights, self.dataset.content_hash, twin)
+        if rung == twin:
             write_arrays(twin_path, said)
         rivals = {SIMPLE: self.simple[1]}
-        if rung != TWIN and twin_path.exists():
+        if rung != twin and twin_path.exists():
             rivals[TWIN] = read_arrays(twin_path)
         given = self.dataset.task_name, self.dataset.classes, self.true
         low, high = bootstrap_intervals(*given, said)[self.metric]
@@ -173,12 +176,14 @@ class Bench:
         return result
 
     def _train(self, rung: str, seed: int) -> tuple[float, Arrays]:
-        method = "frozen" if rung == TWIN else rung
-        settings = TrainingSettings(method=method, seed=seed).resolved(self.dataset.task)
+        is_kernel = rung in (KERNEL, KERNEL_TWIN)
+        method = "frozen" if rung == TWIN or is_kernel else rung
+        head = "kernel" if is_kernel else "mlp"
+        settings = TrainingSettings(method=method, head=head, seed=seed).resolved(self.dataset.task)
         with TemporaryDirectory() as folder:
             tuned = Tuned.train(
                 self.dataset, self.folder, settings, Path(folder), make_accelerator("cpu", "auto"), Control(),
-                random_weights=rung == TWIN, aside="quality",
+                random_weights=rung in (TWIN, KERNEL_TWIN), aside="quality",
             )  # fmt: skip
         validation = tuned.training.state.best_score[0]
         return validation, predict_examples(tuned.model, tuned.examples(self.dataset.part("test")))
@@ -201,7 +206,8 @@ def main() -> None:
         if time.monotonic() > ends_at:
             print(f"The {choice.minutes:g} minutes are over before {name}, {rung}; call again to go on.\n")
             break
-        for seed in range(1 if rung in (TWIN, ZERO_SHOT) else choice.seeds):
+        # Random weights, a head that is solved and one that does not learn are the same for every seed, or told once.
+        for seed in range(choice.seeds if rung in ("frozen", "lora", "full") else 1):
             result = bench.run(rung, seed)
             found.append(result)
             print(
@@ -221,6 +227,8 @@ def _in_order(
                 continue
             if name not in benches:
                 benches[name] = Bench(name, *load_set(choice.data, SETS[name], cap), choice.backbone, ledger)
+            if rung in _TWINS and benches[name].dataset.task_name != "regression":
+                continue
             yield rung, name, benches[name]
 
 
@@ -267,7 +275,7 @@ def table(results: Sequence[Result]) -> str:
 
 def verdict(rungs: dict[str, list[Result]]) -> str:
     """In words, of the rung with the best validation score; "" where none learned."""
-    learned = {rung: found for rung, found in rungs.items() if rung in ("frozen", "lora", "full")}
+    learned = {rung: found for rung, found in rungs.items() if rung in ("frozen", KERNEL, "lora", "full")}
     if not learned:
         return ""
     rung = max(learned, key=lambda name: np.mean([one.validation for one in learned[name]]))
@@ -314,7 +322,15 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-_TITLES = {TWIN: "Twin", "frozen": "Frozen", "lora": "LoRA", "full": "Full", ZERO_SHOT: "Zero-shot"}
+_TITLES = {
+    TWIN: "Twin",
+    "frozen": "Frozen",
+    KERNEL_TWIN: "Twin, kernel head",
+    KERNEL: "Frozen, kernel head",
+    "lora": "LoRA",
+    "full": "Full",
+    ZERO_SHOT: "Zero-shot",
+}
 
 
 def _choose() -> argparse.Namespace:
