@@ -2,9 +2,10 @@
 
 For every set and backbone the rungs of the ladder (the last layer alone, LoRA, all of the model) from several seeds,
 beside the best simple method and the last layer on the same backbone from random weights (the twin, one seed), all on
-the same parts; `kernel` is the last layer as similarities, for numbers, beside a twin of its own; with `zero_shot`, for sets of variants, also the likelihood that the backbone gives without training.
-Each result is a line of the file named by `--results`; what is there already is not computed again. A whole set takes
-long on a processor: `--rows` and `--letters` draw smaller ones, which the table then says.
+the same parts; `kernel` is the last layer as similarities, for numbers, beside a twin of its own; with `zero_shot`,
+for sets of variants, also the likelihood that the backbone gives without training. Each result is a line of the file
+named by `--results`; what is there already is not computed again. A whole set takes long on a processor: `--rows` and
+`--letters` draw smaller ones, which the table then says.
 
 The interval of a score comes from drawing the test sequences again, widened by the scatter of the seeds.
 """
