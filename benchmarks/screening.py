@@ -4,7 +4,6 @@ Each figure stands beside its rivals on the same parts in the same run; timings 
 """
 
 import argparse
-import os
 import time
 from pathlib import Path
 
@@ -143,7 +142,6 @@ def bench_screen(data: Path, n: int) -> None:
 
     Ranked by the two towers (trained on Davis, briefly: speed does not depend on how well) and by the assay models.
     """
-    import resource
     import tempfile
 
     import pyarrow.parquet as pq
@@ -152,11 +150,9 @@ def bench_screen(data: Path, n: int) -> None:
     from biotl_core.hardware import resolve_device
     from biotl_core.learning.two_towers import TowerSettings
     from biotl_core.runs.pair_learning import learn_pairs
+    from biotl_core.runs.screen_race import race_screen
     from biotl_core.runs.target_screen import TargetScreen
-    from biotl_core.screening.library import open_library
-    from biotl_core.screening.library_store import LibraryStore
     from biotl_core.screening.pair_splits import split_pairs
-    from biotl_core.screening.ranking import best_molecules, score_library
 
     torch.set_num_threads(1)
     pairs = load_pairs(data / "interactions" / "davis")
@@ -164,63 +160,18 @@ def bench_screen(data: Path, n: int) -> None:
     learned = learn_pairs(pairs, parts, TowerSettings(steps=50), Control(), own_vectors=False)
     torch.set_num_threads(resolve_device("cpu").n_cores)  # as the worker of a screen
     table = pq.read_table(data / "pretraining" / "dude_zinc_1184k.parquet", columns=["smiles"])
+    proteins = pd.DataFrame({"sequence": pairs.proteins, "name": pairs.protein_names})
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["BIOTL_HOME"] = folder
         path = Path(folder) / "library.smi"
         with path.open("w") as file:
             for i, smiles in enumerate(table["smiles"].to_pylist()[:n]):
                 file.write(f"{smiles} molecule{i}\n")
-        model_folder = Path(folder) / "model"
-        learned.group.save(model_folder)
-        proteins = pd.DataFrame({"sequence": pairs.proteins, "name": pairs.protein_names})
-        result = learned.result | {"chosen": "towers"}
+        learned.group.save(Path(folder) / "model")
         target = TargetScreen(
-            Path(folder), pairs.proteins[0], result, pairs.table.assign(part=parts), list(pairs.molecules), proteins,
-            learned.group, learned.reader,
+            Path(folder), pairs.proteins[0], learned.result, pairs.table.assign(part=parts), list(pairs.molecules),
+            proteins, learned.group, learned.reader,
         )  # fmt: skip
-        scorer = target.scorer()
-        began, cpu = time.monotonic(), _cpu_seconds()
-        store = LibraryStore(open_library(path))
-        store.fill(Control())
-        described = time.monotonic()
-        scores = score_library(store, scorer, Control())
-        best_molecules(scores, 200)
-        whole, spent = time.monotonic() - began, _cpu_seconds() - cpu
-        again = time.monotonic()
-        best_molecules(score_library(store, scorer, Control()), 200)
-        ranked = time.monotonic() - again
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-        smiles = table["smiles"].to_pylist()[:300]
-        loop = time.monotonic()
-        for one in smiles:  # what a loop over pairs does: both sides through the towers for every pair
-            predict_one(learned, pairs.proteins[0], one)
-        one_pair = (time.monotonic() - loop) / len(smiles)
-    print(f"\nScreen of {store.n_molecules:,} molecules against one target, two towers over fingerprints")
-    print(
-        f"  from raw strings    {whole:7.1f} s ({described - began:.1f} s reading, {spent:.0f} CPU-s in all)"
-    )
-    print(f"  ranked again        {ranked:7.2f} s")
-    print(f"  memory at its peak  {peak:7.2f} GB, each process that reads {child:.2f} GB")
-    print(f"  a loop over pairs   {one_pair * store.n_molecules:7.0f} s ({1e3 * one_pair:.2f} ms a pair)")
-    print(f"  ratio               {one_pair * store.n_molecules / whole:7.1f} from raw strings, "
-          f"{one_pair * store.n_molecules / ranked:,.0f} once kept", flush=True)  # fmt: skip
-
-
-def predict_one(learned: object, protein: str, smiles: str) -> float:
-    """One molecule and one target protein, as a loop over pairs computes them."""
-    from biotl_core.learning.two_towers import encode, product
-
-    first = encode(learned.group, "molecule", learned.reader.molecules(fingerprints([smiles]), [smiles]))
-    second = encode(learned.group, "protein", learned.reader.proteins([protein]))
-    return float(product(learned.group, first, second)[0, 0])
-
-
-def _cpu_seconds() -> float:
-    import resource
-
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+        print(f"\n{race_screen(target, path)}", flush=True)
 
 
 def bench_decoys(data: Path, n_targets: int, n_known: int = 30) -> None:

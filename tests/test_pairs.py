@@ -27,6 +27,7 @@ from biotl_core.progress import Control
 from biotl_core.runs.folder import create_run, read_config, read_result
 from biotl_core.runs.pair_features import PairReader
 from biotl_core.runs.pair_run import pair_run
+from biotl_core.runs.screen_race import predict_one
 from biotl_core.runs.screen_run import screen_run
 from biotl_core.runs.screening_requests import TABLE, read_hits, read_targets, start_repurposing
 from biotl_core.runs.status import RunStatus, write_status
@@ -417,3 +418,20 @@ def test_the_train_verb_takes_a_partner(table, biotl_home, tmp_path, capsys, mon
     assert main(["train", str(path), "--partner", "nope"]) == 2
     assert main(["train", str(path), "--partner", "sequence", "--split", "position"]) == 2
     assert read_file(path).columns == list(table.columns)
+
+
+def test_a_loop_over_pairs_gives_the_same_numbers_and_the_race_tells_both(
+    learned, biotl_home, monkeypatch, capsys
+):
+    monkeypatch.setenv("BIOTL_THREADS", "1")
+    assert main(["benchmark", "screen", "--run", str(learned), "--data", str(EXAMPLE_LIBRARY), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["n_molecules"] == len(EXAMPLE_LIBRARY.read_text().splitlines())
+    assert told["ratio_raw"] == pytest.approx(told["loop_seconds"] / told["whole_seconds"])
+    target = load_pairs(learned, PROTEINS[2])
+    scorer = target._replace(result=target.result | {"chosen": "towers"}).scorer()
+    smiles = SMILES[:4]
+    said = scorer.score(fingerprints(smiles), smiles)
+    # A library's vectors are kept in half precision.
+    assert np.allclose([predict_one(target, one) for one in smiles], said, atol=0.02)
+    assert main(["benchmark", "screen"]) == 2

@@ -16,7 +16,7 @@ from biotl_core.data.splitting import propose_split, split_or_random
 from biotl_core.errors import UserError
 from biotl_core.hardware import Device, resolve_device
 from biotl_core.runs.request import default_backbone
-from biotl_core.verbs.answering import add_json, print_json
+from biotl_core.verbs.answering import add_json, named_run, print_json
 from biotl_core.wording import say_count
 
 if TYPE_CHECKING:
@@ -34,14 +34,18 @@ def add_benchmark(all_verbs: Any) -> None:
     verb = all_verbs.add_parser(
         "benchmark", help="how fast the engine is here, beside the usual ways", allow_abbrev=False
     )
-    verb.add_argument("work", choices=("embed", "scan", "train"))
+    verb.add_argument("work", choices=("embed", "scan", "train", "screen"))
     verb.add_argument("--shape", choices=_SHAPES, default="8m", help="of ESM-2, with random weights (8m)")
     verb.add_argument("--threads", type=int, default=1, help="of the processor (1)")
     verb.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     verb.add_argument("--repeats", type=int, default=3, help="the median is told (3)")
     verb.add_argument(
         "--data",
-        help="with train: a table to learn from, with an embedded backbone, until as good as ten passes of full tuning",
+        help="with train: a table to learn from, with an embedded backbone, until as good as ten passes of full "
+        "tuning; with screen: a library of molecules",
+    )
+    verb.add_argument(
+        "--run", help="with screen: a finished run of pairs, whose first target protein is taken"
     )
     verb.add_argument("--rows", type=int, default=2000, help="with --data: training rows at most (2000)")
     verb.add_argument(
@@ -55,6 +59,8 @@ def do_benchmark(options: argparse.Namespace) -> int:
     """Run the races and print a table for each."""
     from biotl_core.learning.rivals import prepare_device
 
+    if options.work == "screen":
+        return _race_screen(options)
     device = resolve_device(options.device)
     prepare_device(device.name, options.threads)
     if options.data is not None:
@@ -70,6 +76,25 @@ def do_benchmark(options: argparse.Namespace) -> int:
     )
     for race in races:
         print(f"\n{tell_race(race)}")
+    return 0
+
+
+def _race_screen(options: argparse.Namespace) -> int:
+    """A library against one target, beside a loop over single pairs."""
+    from biotl_core.runs.screen_race import race_screen
+    from biotl_core.runs.target_screen import load_pairs
+
+    if options.run is None or options.data is None:
+        raise UserError(
+            "Name a finished run of pairs and a library: benchmark screen --run RUN --data LIBRARY."
+        )
+    folder = named_run(options.run)
+    protein = load_pairs(folder, "").proteins["sequence"].iloc[0]
+    race = race_screen(load_pairs(folder, protein), Path(options.data))
+    if options.json:
+        print_json(race._asdict() | {"ratio_raw": race.times_from_raw, "ratio_kept": race.times_once_kept})
+    else:
+        print(race)
     return 0
 
 
