@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from biotl_core.cli import main
 from biotl_core.errors import UserError
@@ -35,6 +36,8 @@ from biotl_core.runs.homology import (
 from biotl_core.runs.homology_run import homology_run
 from biotl_core.runs.status import RunStatus, write_status
 from tests.simulated_genomes import simulated_pair, write_genomes
+from tests.test_pages_genomes import ROOT, open_genomes
+from tests.test_pages_runs import texts
 
 N_FAMILIES, N_MEMBERS = 30, 3
 
@@ -156,6 +159,19 @@ def test_a_run_says_whether_training_helped_and_its_head_judges_genomes(finished
     assert len(judged) == result["counts"]["test_related"] + result["counts"]["test_unrelated"]
     assert score_table(result)["way"].tolist() == list(VIEWS.values())
     _use_it(finished, tmp_path)
+    _look_at_it()
+
+
+def _look_at_it():
+    """The run on its page, and the comparison that used it on its own."""
+    at = open_genomes()
+    assert any(box.label == "Which head judges relatives" and "mine" in box.options for box in at.selectbox)
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    at.switch_page("pages/runs.py")
+    at.query_params["homology"] = "mine"
+    at.run()
+    assert not at.exception
+    assert "the trained head finds" in texts(at)
 
 
 def _use_it(finished, tmp_path):

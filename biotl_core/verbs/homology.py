@@ -51,7 +51,8 @@ def do_homology(options: argparse.Namespace) -> int:
         )
         print(f"  {VIEWS[view]}: {told}")
     print(f"  {result['calibration']['sentence']}")
-    print(f"compare-genomes FILE FILE --head {folder.name} uses it.")
+    if "reliability" in result["calibration"]:
+        print(f"compare-genomes FILE FILE --head {folder.name} uses it.")
     return 0
 
 
