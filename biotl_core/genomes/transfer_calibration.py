@@ -13,7 +13,7 @@ SHARE_RELATED = 0.5
 def collect_candidates(
     searcher: Searcher, scope: pd.DataFrame, rows: np.ndarray, n_trials: int, control: Control
 ) -> pd.DataFrame:
-    """Candidates of many trials dealt from some rows, with the answer in `is_related`.
+    """Candidates of many trials dealt from some rows, with the answer in `is_related`, and the rows `first, second`.
 
     Args:
         searcher: its calibration is not asked.
@@ -29,5 +29,6 @@ def collect_candidates(
         trial = without_aligned(trial, proteins)
         table = find_candidates(searcher, *([proteins[i] for i in some] for some in trial), control)
         first, second = trial.first[table["row"].astype(int)], trial.second[table["column"].astype(int)]
-        found.append(table.assign(is_related=superfamilies[first] == superfamilies[second], trial=seed))
+        is_related = superfamilies[first] == superfamilies[second]
+        found.append(table.assign(is_related=is_related, trial=seed, first=first, second=second))
     return pd.concat(found, ignore_index=True)

@@ -30,9 +30,9 @@ from biotl_core.runs.folder import read_config
 from biotl_core.runs.homology import MODEL, OWN, say_homology
 from biotl_core.runs.json_files import write_json_atomically
 
-N_TRIALS = 10
+N_TRIALS = 50
 LEAST_CANDIDATES = 10
-"""Of each kind, related and not: fewer do not tell how probable a candidate is."""
+"""Different ones of each kind, related and not: fewer do not tell how probable a candidate is."""
 _CHUNK = 200
 
 
@@ -151,13 +151,14 @@ def calibrate(
         collect_candidates(searcher, table, np.flatnonzero(parts == part), N_TRIALS, control)
         for part in (CALIBRATION, TEST)
     )
-    counts = {"fitted": len(fitted), "fitted_related": int(fitted["is_related"].sum()), "judged": len(judged)}
+    different = fitted.drop_duplicates(["first", "second"])["is_related"]
+    counts = {"fitted": len(different), "fitted_related": int(different.sum()), "judged": len(judged)}
     fewest = min(counts["fitted_related"], counts["fitted"] - counts["fitted_related"])
-    if fewest < LEAST_CANDIDATES:
+    if fewest < LEAST_CANDIDATES or judged.empty:
         sentence = (
-            f"Its probability could not be calibrated: of {len(fitted)} candidate pairs that alignment leaves alone, "
-            f"{counts['fitted_related']} are homologs, and at least {LEAST_CANDIDATES} of each kind are needed. Add "
-            "homologs that are distant."
+            f"Its probability could not be calibrated: of {len(different)} candidates that alignment leaves alone, "
+            f"{counts['fitted_related']} are homologs, and at least {LEAST_CANDIDATES} of each kind are needed. "
+            "Add homologs that are distant."
         )
         return counts | {"sentence": sentence}
     calibration = Calibration.fit(fitted, fitted["is_related"].to_numpy(bool))
@@ -165,7 +166,7 @@ def calibrate(
     reliability.round(4).to_csv(model / "reliability.csv", index=False)
     calibration.save(model)
     sentence = (
-        f"Probabilities were fitted on {len(fitted):,} candidate pairs of families kept for that, and judged on "
-        f"{len(judged):,} of the test families."
+        f"Probabilities were fitted on {len(different):,} candidate pairs of families kept for that, and judged "
+        f"on {len(judged):,} of the test families."
     )
     return counts | {"sentence": sentence, "reliability": reliability.to_dict("records")}
