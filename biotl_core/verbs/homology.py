@@ -52,7 +52,7 @@ def do_homology(options: argparse.Namespace) -> int:
         print(f"  {VIEWS[view]}: {told}")
     print(f"  {result['calibration']['sentence']}")
     if "reliability" in result["calibration"]:
-        print(f"compare-genomes FILE FILE --head {folder.name} uses it.")
+        print(f"compare-genomes FILE FILE --head {folder if options.run else folder.name} uses it.")
     return 0
 
 
