@@ -10,6 +10,7 @@ from biotl_core.backbones.catalogue import find_backbone, locate_backbone
 from biotl_core.backbones.embeddings import MemoryStore, open_store
 from biotl_core.backbones.encoder import load_encoder
 from biotl_core.genomes.alignment import clean, score_pairs
+from biotl_core.genomes.families import count_bins
 from biotl_core.genomes.homology_head import HeadSettings, composition, protein_features
 from biotl_core.genomes.neighbours import centred_unit_rows
 from biotl_core.genomes.transfer import BACKBONE, load_searcher
@@ -18,7 +19,6 @@ from pretraining.homology import (
     N_TRIALS,
     TEST,
     TRAIN,
-    count_bins,
     cross_fitted,
     read_families,
     train_on,

@@ -26,6 +26,7 @@ POSITIONAL = {
     "compare-structures": ("reference", "models"),
     "label": ("data",),
     "train-distances": ("data",),
+    "train-homology": ("pairs",),
 }
 """What each verb takes without an option's name, in this order."""
 

@@ -41,6 +41,8 @@ else:
         draw_start_again(folder)
 
 options = {"files": files, "output": "COMPARED"} | ({"functions": reference} if reference else {})
+if folder is not None and config.get("head"):
+    options["head"] = config["head"]
 draw_shell_command(shell_command("compare-genomes", options))
 with st.expander("How was this computed"):
     st.markdown(

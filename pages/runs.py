@@ -6,13 +6,14 @@ from biotl_core.runs.folder import list_runs
 from widgets import begin_page
 from widgets.compared_runs import draw_comparison
 from widgets.distances_view import draw_chosen_distances
+from widgets.homology_view import draw_chosen_homology
 from widgets.one_run import draw_run
 from widgets.other_runs import draw_other_runs
 from widgets.run_list import choose_run, choose_runs_to_compare, guard_without_runs
 
 begin_page("runs", "Watch a training live; afterwards see how good the model is and whether transfer helped.")
 
-if draw_chosen_distances():
+if draw_chosen_distances() or draw_chosen_homology():
     st.stop()
 runs = list_runs()
 if draw_other_runs(is_open=not runs) and not runs:

@@ -6,7 +6,6 @@ calibrated and tested on folds of SCOPe, whose labels only count how often it is
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -17,20 +16,19 @@ import pandas as pd
 from biotl_core.backbones.catalogue import find_backbone, locate_backbone
 from biotl_core.backbones.embeddings import open_store
 from biotl_core.backbones.encoder import load_encoder
-from biotl_core.genomes.families import deal_trial, split_folds, without_aligned
+from biotl_core.genomes.families import connected, count_bins, split_folds
 from biotl_core.genomes.homology_head import HeadSettings, HomologyHead, protein_features, train_head
-from biotl_core.genomes.transfer import BACKBONE, WEIGHTS_FOLDER, Calibration, Searcher, find_candidates
+from biotl_core.genomes.transfer import BACKBONE, WEIGHTS_FOLDER, Calibration, Searcher
+from biotl_core.genomes.transfer_calibration import collect_candidates
 from biotl_core.progress import Control, print_progress
 
 SHARES = (0.6, 0.2, 0.2)
 """Folds to train on, to choose settings by, and to test on in `benchmarks.genomes --only remote`."""
 TRAIN, TEST = 0, 2
-SHARE_RELATED = 0.5
 N_GROUPS = 5
 """Of folds: those of each are judged by a calibration that was fitted on the others."""
 N_TRIALS = 20
 """For each group of folds."""
-EDGES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0)
 CARD = """# The homology head of biotl-protein
 
 A small layer on the frozen embedded protein backbone that draws related proteins together, for the Genomes page.
@@ -82,15 +80,6 @@ def read_families(data: Path) -> Families:
     return Families(scope, pfam, pairs)
 
 
-def connected(n: int, related: pd.DataFrame) -> np.ndarray:
-    """The net of related pairs that each protein is in, int64 `(n,)`: a clan, as far as the pairs tell."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    links = coo_matrix((np.ones(len(related)), (related["first"], related["second"])), shape=(n, n))
-    return connected_components(links, directed=False)[1].astype(np.int64)
-
-
 def train_on(
     features: list[np.ndarray], labels: list[np.ndarray], settings: HeadSettings, control: Control
 ) -> HomologyHead:
@@ -100,21 +89,6 @@ def train_on(
         families.append(pd.factorize(some)[0] + offset)
         offset = families[-1].max() + 1
     return train_head(np.concatenate(features), np.concatenate(families), settings, control)
-
-
-def collect_candidates(
-    searcher: Searcher, scope: pd.DataFrame, rows: np.ndarray, n_trials: int, control: Control
-) -> pd.DataFrame:
-    """Candidates of many trials dealt from some rows, with the answer in `is_related`."""
-    proteins, superfamilies = scope["sequence"].tolist(), scope["superfamily"].to_numpy()
-    found = []
-    for seed in range(n_trials):
-        trial = deal_trial(scope, rows, SHARE_RELATED, np.random.default_rng(seed))
-        trial = without_aligned(trial, proteins)
-        table = find_candidates(searcher, *([proteins[i] for i in some] for some in trial), control)
-        first, second = trial.first[table["row"]], trial.second[table["column"]]
-        found.append(table.assign(is_related=superfamilies[first] == superfamilies[second], trial=seed))
-    return pd.concat(found, ignore_index=True)
 
 
 def cross_fitted(searcher: Searcher, scope: pd.DataFrame, n_trials: int, control: Control) -> pd.DataFrame:
@@ -138,16 +112,6 @@ def cross_fitted(searcher: Searcher, scope: pd.DataFrame, n_trials: int, control
     return found
 
 
-def count_bins(probability: np.ndarray, is_related: np.ndarray) -> pd.DataFrame:
-    """How often candidates of each range of probability are right: `low, high, n, said, right`."""
-    place = np.searchsorted(EDGES, probability, side="right").clip(1, len(EDGES) - 1)
-    table = pd.DataFrame({"place": place, "said": probability, "right": is_related})
-    counts = table.groupby("place").agg(n=("said", "size"), said=("said", "mean"), right=("right", "mean"))
-    ends = np.array(EDGES)
-    bins = pd.DataFrame({"low": ends[counts.index - 1], "high": ends[counts.index]})
-    return pd.concat([bins, counts.reset_index(drop=True)], axis=1)
-
-
 def main() -> None:
     """Train, calibrate, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -165,9 +129,7 @@ def main() -> None:
     found = cross_fitted(searcher, families.scope, N_TRIALS, control)
     calibration = Calibration.fit(found, found["is_related"].to_numpy())
     head.save(WEIGHTS_FOLDER)
-    about = {"weights": calibration.weights, "bias": calibration.bias}
-    about |= {"means": calibration.means, "spreads": calibration.spreads}
-    (WEIGHTS_FOLDER / "calibration.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    calibration.save(WEIGHTS_FOLDER)
     reliability = count_bins(found["probability"].to_numpy(), found["is_related"].to_numpy())
     reliability.round(4).to_csv(WEIGHTS_FOLDER / "reliability.csv", index=False)
     card = CARD.format(

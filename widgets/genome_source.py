@@ -16,11 +16,14 @@ from biotl_core.genomes.reading import FORMATS
 from biotl_core.home import home_subfolder
 from biotl_core.runs.folder import launch, list_runs, resume_run
 from biotl_core.runs.genome_requests import BACKBONE, create_genome_run
+from biotl_core.runs.homology import finished_heads, head_folder
 from widgets.frame import draw_error
+from widgets.homology_view import draw_teaching
 from widgets.kept import kept
 from widgets.structure_source import keep_upload
 
 _STORE = "genomes"
+EMBEDDED = "The embedded one"
 _MAX_MEGABYTES = 2048
 _SHOWN_EARLIER = 6
 SEARCH_TITLES = {"auto": "As hard as the genomes need", "words": "Fast", "full": "As hard as possible"}
@@ -77,6 +80,7 @@ def draw_genome_chooser() -> None:
         else:
             files = [_keep(one) for one in uploaded]
             _start(files, settings, **options)
+    draw_teaching()
     _draw_earlier()
 
 
@@ -143,6 +147,15 @@ def _draw_settings() -> tuple[PairSettings, dict[str, Any]]:
             "probability. It takes about a minute for two bacteria.",
             **kept(_STORE, "embedding", True),
         )
+        heads = finished_heads()
+        head = None
+        if heads:
+            head = st.selectbox(
+                "Which head judges relatives", [EMBEDDED, *heads], disabled=not embedding,
+                help="The small layer that draws relatives together: the one that comes with BioTL, or one that you "
+                "taught with pairs of your own.",
+                **kept(_STORE, "head", EMBEDDED, [EMBEDDED, *heads]),
+            )  # fmt: skip
         controls = st.toggle(
             "Check that search on pairs that are known", disabled=not embedding,
             help="Known pairs are hidden, and the protein model, the same model untrained, composition and alignment "
@@ -163,6 +176,7 @@ def _draw_settings() -> tuple[PairSettings, dict[str, Any]]:
     options = {
         "reference": _keep(reference) if reference else None,
         "each_sequence": each, "genetic_code": code, "backbone": BACKBONE if embedding else None,
+        "head": head_folder(head) if head and head != EMBEDDED else None,
         "controls": controls, "map_of_proteins": on_map,
     }  # fmt: skip
     return PairSettings(search, evalue, coverage, gap, pairs), options

@@ -1,5 +1,7 @@
 """Genes that only one genome has, each with what speaks for and against that."""
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
@@ -9,12 +11,13 @@ from biotl_core.genomes.families import RELIABILITY
 from biotl_core.genomes.unique import VERDICTS, explain_unique
 from biotl_core.home import safe_name
 from biotl_core.plots.genomes import plot_transfer_reliability
+from biotl_core.runs.genome_requests import HEAD
 from biotl_core.wording import plain
 from widgets.genome_downloads import CHART, download_figure, download_tsv
 from widgets.kept import kept
 
 
-def draw_unique(comparison: Comparison, a: int, b: int, store: str) -> None:
+def draw_unique(comparison: Comparison, a: int, b: int, store: str, folder: Path) -> None:
     """Genes without a partner, each with what speaks against its being unique."""
     genomes, pair = (comparison.genomes[a], comparison.genomes[b]), comparison.pairs[a, b]
     names = [genome.name for genome in genomes]
@@ -49,10 +52,12 @@ def draw_unique(comparison: Comparison, a: int, b: int, store: str) -> None:
     download_tsv(table, f"unique-{safe_name(names[side])}.tsv", "This table as TSV")
     if table["probability"].notna().any():
         with st.expander("How far can the probabilities be trusted?"):
-            figure = plot_transfer_reliability(pd.read_csv(RELIABILITY))
+            own = folder / HEAD / "reliability.csv"
+            whose = "the proteins of your pairs" if own.is_file() else "labelled proteins (SCOPe)"
+            figure = plot_transfer_reliability(pd.read_csv(own if own.is_file() else RELIABILITY))
             st.plotly_chart(figure, key="reliability", config=CHART)
             download_figure(figure, "reliability.html")
             st.caption(
-                "Candidates among labelled proteins (SCOPe) that a plain alignment does not match, from folds that "
+                f"Candidates among {whose} that a plain alignment does not match, from folds that "
                 "neither the head nor its calibration saw. On the line, a probability says how often it is right."
             )

@@ -1,5 +1,6 @@
 """A finished comparison of genomes: its answer, its cards, and the questions one asks of it."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,13 @@ def draw_comparison(folder: Path, result: dict[str, Any]) -> None:
         "Question", QUESTIONS, label_visibility="collapsed", required=True,
         **kept(store, "question", QUESTIONS[0], QUESTIONS),
     )  # fmt: skip
-    draw = dict(zip(QUESTIONS, (draw_order, draw_alike, draw_functions, draw_unique), strict=False))
+    drawn = draw_order, draw_alike, draw_functions, partial(draw_unique, folder=folder)
+    draw = dict(zip(QUESTIONS, drawn, strict=False))
     if question == QUESTIONS[-1]:
         draw_record(comparison, result)
         return
+    if result.get("head", "embedded") != "embedded":
+        st.caption(f"Relatives are judged by the head of the run {plain(result['head'])}.")
     draw[question](comparison, a, b, store)
     if question == "What do they do?":
         draw_reference(comparison, folder)

@@ -25,6 +25,7 @@ _TITLES = {
     "pairs": "run",
     "adapt": "adaptation",
     "distances": "run",
+    "homology": "run",
 }
 """What the results of a kind are called, where that is not the kind's own name."""
 _SHOWN_ROWS = 6

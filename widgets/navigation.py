@@ -65,6 +65,7 @@ RUN_PLACES: dict[RunKind, tuple[str, str]] = {
     "screen": ("screening", "screen"),
     "adapt": ("models", "adapt"),
     "distances": ("runs", "distances"),
+    "homology": ("runs", "homology"),
 }
 """Where the runs of each kind are shown: the page, and the word that names one in its address."""
 

@@ -25,6 +25,7 @@ _KINDS: dict[RunKind, _OtherKind] = {
     "distances": _OtherKind(
         "Contacts and distances learned from structures", ":material/deployed_code:", True
     ),
+    "homology": _OtherKind("Heads that judge relatives", ":material/genetics:", True),
 }
 
 

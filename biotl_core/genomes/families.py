@@ -11,6 +11,8 @@ from biotl_core.genomes.orthologs import SURE_EVALUE
 
 RELIABILITY = Path(__file__).parent / "weights" / "reliability.csv"
 """What the transfer tier's probabilities were worth on folds never seen: `low, high, n, said, right`."""
+EDGES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0)
+"""Of the ranges of probability in that table."""
 
 
 class Trial(NamedTuple):
@@ -70,3 +72,22 @@ def without_aligned(trial: Trial, proteins: list[str]) -> Trial:
     lengths = np.array([len(protein) for protein in first])
     is_sure = evalues_of(scores, lengths[:, None], sum(map(len, second))) <= SURE_EVALUE
     return Trial(trial.first[~is_sure.any(axis=1)], trial.second[~is_sure.any(axis=0)])
+
+
+def connected(n: int, related: pd.DataFrame) -> np.ndarray:
+    """The net of related pairs that each protein is in, int64 `(n,)`: a clan, as far as the pairs tell."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_matrix((np.ones(len(related)), (related["first"], related["second"])), shape=(n, n))
+    return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def count_bins(probability: np.ndarray, is_related: np.ndarray) -> pd.DataFrame:
+    """How often candidates of each range of probability are right: `low, high, n, said, right`."""
+    place = np.searchsorted(EDGES, probability, side="right").clip(1, len(EDGES) - 1)
+    table = pd.DataFrame({"place": place, "said": probability, "right": is_related})
+    counts = table.groupby("place").agg(n=("said", "size"), said=("said", "mean"), right=("right", "mean"))
+    ends = np.array(EDGES)
+    bins = pd.DataFrame({"low": ends[counts.index - 1], "high": ends[counts.index]})
+    return pd.concat([bins, counts.reset_index(drop=True)], axis=1)

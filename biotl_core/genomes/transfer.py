@@ -9,7 +9,7 @@ on families that the head never saw, says how probable it is.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +58,16 @@ class Calibration:
         values = (evidence[list(EVIDENCE)].to_numpy(np.float64) - self.means) / self.spreads
         return 1.0 / (1.0 + np.exp(-(values @ np.array(self.weights) + self.bias)))
 
+    def save(self, folder: Path) -> None:
+        """Write `calibration.json`."""
+        (folder / "calibration.json").write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Calibration":
+        """A saved calibration."""
+        about = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+        return cls(tuple(about["weights"]), about["bias"], tuple(about["means"]), tuple(about["spreads"]))
+
     @classmethod
     def fit(cls, evidence: pd.DataFrame, is_related: np.ndarray) -> "Calibration":
         """The model of candidates whose answer is known.
@@ -91,12 +101,8 @@ def load_searcher(folder: Path = WEIGHTS_FOLDER) -> Searcher:
     """The embedded backbone with its head and calibration."""
     weights = locate_backbone(find_backbone(BACKBONE))
     encoder = load_encoder(weights, "protein")
-    about = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-    calibration = Calibration(
-        tuple(about["weights"]), about["bias"], tuple(about["means"]), tuple(about["spreads"])
-    )
     stores = open_store(weights, encoder, "sequence"), open_store(weights, encoder, "residue")
-    return Searcher(encoder, HomologyHead.load(folder), calibration, *stores)
+    return Searcher(encoder, HomologyHead.load(folder), Calibration.load(folder), *stores)
 
 
 def find_candidates(

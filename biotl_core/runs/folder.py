@@ -48,6 +48,7 @@ RunKind = Literal[
     "pairs",
     "adapt",
     "distances",
+    "homology",
 ]
 
 KIND_FOLDERS: dict[RunKind, str] = {
@@ -65,9 +66,10 @@ KIND_FOLDERS: dict[RunKind, str] = {
     "study": "studies",
     "adapt": "adaptations",
     "distances": "distances",
+    "homology": "homologies",
 }
 """Where the runs of each kind lie below the home."""
-QUEUED_KINDS = ("train", "fold", "study", "genomes", "adapt", "distances")
+QUEUED_KINDS = ("train", "fold", "study", "genomes", "adapt", "distances", "homology")
 """Kinds that have a device to themselves; the others are short and start at once."""
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "scikit-learn", "rdkit", "optuna")
 

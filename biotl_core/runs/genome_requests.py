@@ -16,6 +16,8 @@ BACKBONE = "biotl-protein"
 PROTEIN_MAP = "protein_map.parquet"
 """In the folder of a run: where each protein lies on the map."""
 
+HEAD = "head"
+"""Folder in that of a run: the head that judges relatives, where it is not the embedded one."""
 REFERENCE_FUNCTIONS = "reference_functions.parquet"
 """In the folder of a run: functions taken from the reference, with the number of the genome."""
 
@@ -29,6 +31,7 @@ def create_genome_run(
     each_sequence: bool = False,
     genetic_code: int | None = None,
     backbone: str | None = BACKBONE,
+    head: Path | None = None,
     reference: Path | None = None,
     controls: bool = True,
     map_of_proteins: bool = True,
@@ -44,6 +47,7 @@ def create_genome_run(
         each_sequence: every sequence of a file is a genome of its own.
         genetic_code: NCBI's number, None to guess.
         backbone: of the search by embedding; None to leave it out.
+        head: folder of a head that judges relatives (`runs.homology.head_folder`); None for the embedded one.
         reference: proteins or an annotated genome to take functions from (see `function_reference.read_reference`).
         controls: hide known pairs and let the search and its rivals find them; needs the backbone.
         map_of_proteins: lay the proteins on a plane; needs the backbone.
@@ -66,6 +70,7 @@ def create_genome_run(
         "backbone": backbone or "",
         "reference": Path(reference).name if reference else "",
         "controls": controls and bool(backbone),
+        "head": Path(head).parent.name if head and backbone else "",
         "map": map_of_proteins and bool(backbone),
     }
     made = create_run(config, kind="genomes", name=name or "-".join(stems[:2]), folder=folder)
@@ -75,6 +80,9 @@ def create_genome_run(
         place = made / "input" / str(number)
         place.mkdir()
         shutil.copyfile(file, place / safe_name(Path(file).name, "genome"))
+    if head and backbone:
+        # A copy: the comparison can be resumed and understood when that run is gone.
+        shutil.copytree(head, made / HEAD)
     if reference:
         (made / "reference").mkdir()
         shutil.copyfile(reference, made / "reference" / safe_name(Path(reference).name, "reference"))

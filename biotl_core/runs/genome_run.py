@@ -20,6 +20,7 @@ from biotl_core.genomes.reading import read_genomes
 from biotl_core.progress import Control
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.genome_requests import (
+    HEAD,
     PROTEIN_MAP,
     REFERENCE_FUNCTIONS,
     input_files,
@@ -45,10 +46,14 @@ def genome_run(folder: Path, control: Control) -> str:
     reading = cpu_seconds() - started
     reference = read_reference(file) if (file := reference_file(folder)) else None
     before = cpu_seconds()
-    searcher = _load_searcher(control) if config.get("backbone") else None
+    searcher = _load_searcher(_head_folder(folder, config), control) if config.get("backbone") else None
     loading = {"loading the protein model": cpu_seconds() - before} if searcher else {}
-    comparison = compare_genomes(genomes, settings, control, _rescue_by(searcher))
+    comparison = compare_genomes(
+        genomes, settings, control, _rescue_by(searcher, _head_folder(folder, config))
+    )
     result = summarise(comparison, settings)
+    if searcher is not None:
+        result["head"] = config.get("head") or "embedded"
     result["seconds"] = {"reading": reading, **loading, **result["seconds"]}
     if reference is not None:
         result |= _add_functions(reference, comparison, folder, result["seconds"], control)
@@ -64,20 +69,25 @@ def genome_run(folder: Path, control: Control) -> str:
     return result["sentence"]
 
 
-def _load_searcher(control: Control) -> "Searcher":
+def _head_folder(folder: Path, config: dict[str, Any]) -> Path | None:
+    """The head that was asked for; None for the embedded one."""
+    return folder / HEAD if config.get("head") else None
+
+
+def _load_searcher(head: Path | None, control: Control) -> "Searcher":
     control.step("Loading the protein model", 0, 0)
-    from biotl_core.genomes.transfer import load_searcher  # torch costs seconds: only where it is used
+    from biotl_core.genomes.transfer import WEIGHTS_FOLDER, load_searcher  # torch costs seconds
 
-    return load_searcher()
+    return load_searcher(head or WEIGHTS_FOLDER)
 
 
-def _rescue_by(searcher: "Searcher | None") -> Rescue | None:
+def _rescue_by(searcher: "Searcher | None", head: Path | None) -> Rescue | None:
     if searcher is None:
         return None
     from biotl_core.backbones.embeddings import fingerprint
     from biotl_core.genomes.transfer import WEIGHTS_FOLDER, rescue_pair
 
-    return Rescue(partial(rescue_pair, searcher), f"transfer 2 {fingerprint(WEIGHTS_FOLDER)}")
+    return Rescue(partial(rescue_pair, searcher), f"transfer 2 {fingerprint(head or WEIGHTS_FOLDER)}")
 
 
 def _add_functions(

@@ -44,6 +44,7 @@ WORK = {
     "study": ("biotl_core.runs.study_run", "study_run"),
     "adapt": ("biotl_core.runs.adapt_run", "adapt_run"),
     "distances": ("biotl_core.runs.distance_run", "distance_run"),
+    "homology": ("biotl_core.runs.homology_run", "homology_run"),
 }
 """What does the work of each kind of run: module and function `(folder, control) -> closing sentence`."""
 

@@ -14,6 +14,7 @@ from biotl_core.genomes.pair import PairSettings
 from biotl_core.home import safe_name
 from biotl_core.runs.folder import launch, read_result
 from biotl_core.runs.genome_requests import BACKBONE, REFERENCE_FUNCTIONS, create_genome_run
+from biotl_core.runs.homology import head_folder
 from biotl_core.runs.status import read_status
 from biotl_core.verbs.answering import add_json, follow, print_json, tell
 from biotl_core.wording import say_count
@@ -70,6 +71,11 @@ def add_compare_genomes(all_verbs: Any) -> None:
     )
     verb.add_argument("--no-embedding", action="store_true", help="leave out the search by the protein model")
     verb.add_argument(
+        "--head",
+        metavar="RUN",
+        help="a finished run of train-homology whose head judges relatives (default: embedded)",
+    )
+    verb.add_argument(
         "--functions", metavar="FILE", help="take functions from these: protein FASTA, or GenBank or EMBL"
     )
     verb.add_argument("--no-controls", action="store_true", help="leave out the controls of that search")
@@ -90,6 +96,7 @@ def do_compare_genomes(options: argparse.Namespace) -> int:
         each_sequence=options.each_sequence,
         genetic_code=options.genetic_code,
         backbone=None if options.no_embedding else BACKBONE,
+        head=head_folder(options.head) if options.head else None,
         reference=Path(options.functions) if options.functions else None,
         controls=not options.no_controls,
         map_of_proteins=not options.no_map,
@@ -110,6 +117,8 @@ def do_compare_genomes(options: argparse.Namespace) -> int:
         )
         for note in result["notes"][genome["genome"]]:
             print(f"    {note}")
+    if result.get("head", "embedded") != "embedded":
+        print(f"  Relatives are judged by the head of the run {result['head']}.")
     for sentence in say_trust(result):
         print(f"  {sentence}")
     print(f"Tables are in {folder / 'tables'}")
