@@ -53,11 +53,13 @@ def draw_unique(comparison: Comparison, a: int, b: int, store: str, folder: Path
     if table["probability"].notna().any():
         with st.expander("How far can the probabilities be trusted?"):
             own = folder / HEAD / "reliability.csv"
-            whose = "the proteins of your pairs" if own.is_file() else "labelled proteins (SCOPe)"
+            whose, groups = "labelled proteins (SCOPe)", "folds"
+            if own.is_file():
+                whose, groups = "the proteins of your pairs", "families"
             figure = plot_transfer_reliability(pd.read_csv(own if own.is_file() else RELIABILITY))
             st.plotly_chart(figure, key="reliability", config=CHART)
             download_figure(figure, "reliability.html")
             st.caption(
-                f"Candidates among {whose} that a plain alignment does not match, from folds that "
+                f"Candidates among {whose} that a plain alignment does not match, from {groups} that "
                 "neither the head nor its calibration saw. On the line, a probability says how often it is right."
             )

@@ -47,10 +47,18 @@ def _draw_finished(folder: Path) -> None:
     draw_answer(plain_sentence(result["sentence"]))
     table = score_table(result)
     st.subheader("Beside what needs less", anchor=False)
+    shown = [name for name in table.columns if not name.startswith("auroc gain")]
+    titles = {
+        name: name.replace("_", " ").capitalize().replace("Auroc", "AUROC") for name in shown if name != "way"
+    }
     st.dataframe(
-        table, hide_index=True, alt="Ways of judging a pair",
+        table[shown], hide_index=True, alt="Ways of judging a pair",
         column_config={
-            name: st.column_config.NumberColumn(format="%.3f") for name in table.columns if name != "way"
+            "way": "Way of judging",
+            **{
+                name: st.column_config.NumberColumn(title, format="%.3f")
+                for name, title in titles.items()
+            },
         },
     )  # fmt: skip
     st.caption(
