@@ -245,7 +245,7 @@ def load_encoder(
     built_for = own_limit(config, len(tokenizer.prefix) + len(tokenizer.suffix))
     limits = [limit for limit in (built_for, max_length) if limit is not None]
     encoder = Encoder(model.eval(), tokenizer, min(limits) if limits else None)
-    encoder.bits = bits
+    encoder.bits = None if quantized is None else bits  # random weights are made whole
     return encoder
 
 
