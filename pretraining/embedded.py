@@ -18,7 +18,7 @@ from biotl_core.learning.adaptation import AdaptationResult, AdaptationSettings,
 from biotl_core.learning.blank_backbone import LETTERS, make_blank
 from biotl_core.progress import Control, Stopped
 from pretraining.corpora import Corpus, read_corpus
-from pretraining.lessons import SecondaryStructureLesson
+from pretraining.lessons import lessons_of
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "biotl_core" / "backbones" / "weights"
 
@@ -33,7 +33,8 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--batch-tokens", type=int, default=6144)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
-    parser.add_argument("--without-labels", action="store_true", help="hidden letters alone")
+    parser.add_argument("--without-lessons", action="store_true", help="hidden letters alone")
+    parser.add_argument("--start", type=Path, help="folder of a backbone to go on from; else random weights")
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
         "--minutes", type=float, default=1e9, help="end this piece then; the same command goes on"
@@ -43,40 +44,64 @@ def main() -> None:
     corpus = read_corpus(choice.corpus, choice.modality)
     print(f"{len(corpus.sequences):,} sequences, {sum(map(len, corpus.sequences)):,} letters", flush=True)
     folder = choice.output / f"biotl-{choice.modality}"
-    blank = make_blank(folder / "blank", choice.modality, choice.width, choice.layers)
+    start = choice.start or make_blank(folder / "blank", choice.modality, choice.width, choice.layers)
     settings = AdaptationSettings(
         tokens=int(choice.tokens), batch_tokens=choice.batch_tokens, learning_rate=choice.learning_rate
     )
-    has_lesson = choice.modality == "protein" and not choice.without_labels
-    lesson = SecondaryStructureLesson(choice.corpus, choice.width) if has_lesson else None
+    lessons = None
+    if not choice.without_lessons:
+        width = json.loads((start / "config.json").read_text())["hidden_size"]
+        lessons = lessons_of(corpus, choice.corpus, choice.modality, width)
     ends = time.monotonic() + 60 * choice.minutes
     try:
         result = adapt(
-            blank,
+            start,
             corpus.sequences,
             corpus.held_out,
             choice.modality,
             folder,
             settings,
-            from_scratch=True,
+            from_scratch=choice.start is None,
             control=Control(should_stop=lambda: time.monotonic() > ends),
             device=choice.device,
-            side_task=lesson,
+            side_task=lessons,
         )
     except Stopped:
         sys.exit("The minutes are over; the same command goes on from here.")
-    labels = lesson.description if lesson else "none"
-    (folder / "README.md").write_text(model_card(choice.modality, corpus, labels, result, folder))
-    shutil.rmtree(folder / "blank")
+    taught = [lesson.description for lesson in lessons.lessons] if lessons else []
+    (folder / "README.md").write_text(
+        model_card(choice.modality, corpus, taught, result, folder, choice.start)
+    )
+    shutil.rmtree(folder / "blank", ignore_errors=True)
     shutil.rmtree(folder / "checkpoint")
     print(result)
 
 
 def model_card(
-    modality: Modality, corpus: Corpus, labels: str, result: AdaptationResult, folder: Path
+    modality: Modality,
+    corpus: Corpus,
+    taught: list[str],
+    result: AdaptationResult,
+    folder: Path,
+    start: Path | None,
 ) -> str:
-    """The README of the folder: data, licence, training, quality, limits."""
+    """The README of the folder: data, licence, training, quality, limits.
+
+    Args:
+        modality: of the backbone.
+        corpus: what it read.
+        taught: the lessons beside the hidden letters, in words.
+        result: of the training.
+        folder: of the backbone.
+        start: of the backbone that this one goes on from.
+    """
     config = json.loads((folder / "config.json").read_text())
+    before = (
+        json.loads((start / "adaptation.json").read_text())["result"]
+        if start
+        else {"tokens": 0, "seconds": 0}
+    )
+    begin = "as it began here" if start else "with random weights"
     return f"""# biotl-{modality}
 
 A small {modality} language model made by the BioTL project, from random weights, on a CPU and briefly.
@@ -86,12 +111,13 @@ A small {modality} language model made by the BioTL project, from random weights
 | Architecture | ESM-like encoder, {config["num_hidden_layers"]} layers, width {config["hidden_size"]}, \
 rotary positions, one token a letter |
 | Trained by | masked language modelling, 15 % of letters hidden |
+| Taught beside | {"; ".join(taught) or "nothing"} |
 | Data | {corpus.sources} |
 | Licence of the data | {corpus.licence} |
 | Licence of the weights | Apache-2.0 |
-| Letters seen | {result.tokens:,} in {result.steps:,} steps, {result.seconds / 60:.0f} minutes on one CPU core |
-| Held-out perplexity | {result.perplexity_before:.2f} with random weights, {result.perplexity_after:.2f} after |
-| Labels seen | {labels} |
+| Letters seen | {before["tokens"] + result.tokens:,}, {(before["seconds"] + result.seconds) / 60:.0f} minutes of a \
+CPU core |
+| Held-out perplexity | {result.perplexity_before:.2f} {begin}, {result.perplexity_after:.2f} after |
 
 ## Limits
 
@@ -101,7 +127,8 @@ first minute. Where a network is at hand, a published backbone will usually do b
 ## Made by
 
 `python -m pretraining.embedded {modality} --corpus CORPUS --tokens {result.tokens} --width {config["hidden_size"]} \
---layers {config["num_hidden_layers"]}`
+--layers {config["num_hidden_layers"]}{" --start FORMER" if start else ""}`, the corpus made by
+`python -m pretraining.corpora --data DATA --output CORPUS`
 """
 
 

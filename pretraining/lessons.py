@@ -1,70 +1,154 @@
-"""Lessons with labels beside the hidden letters: what a small backbone learns sooner when it is told."""
+"""Lessons beside the hidden letters: what is known of the sequences, which a small backbone learns sooner when told."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 from torch.nn import functional
 
-from biotl_core.backbones.encoder import Encoder
-from biotl_core.backbones.tokenizer import Tokens
+from biotl_core.data.dataset import Modality
+from biotl_core.learning.adaptation import Crop, SideTask
+from pretraining.corpora import Corpus
+from pretraining.descriptors import N_DESCRIPTORS, N_SUBSTRUCTURES, describe
+from pretraining.relatives import AMINO_ACIDS, Letters, Relatives
 
-_CLASSES = "HEC"
 _UNKNOWN = -100
 """The class number that cross-entropy passes over."""
-_HIDDEN_SHARE = 0.05
-"""Letters hidden in a lesson too, so that the answer is read from the neighbours."""
+_MOST_DESCRIBED = 64
+"""Molecules of a step that are described: RDKit takes a millisecond for each."""
+_HALF_TRUST = 4
+"""Relatives of which half the weight of a place is reached: few say little of what a family allows."""
 
 
-class SecondaryStructureLesson:
-    """Helix, strand or coil at each resolved residue; the training part of NetSurfP-2.0 as FLIP publishes it."""
+class Lesson(SideTask, Protocol):
+    """A lesson that a model card tells of."""
 
-    every = 5
+    description: str
+    """What is taught, in words."""
 
-    def __init__(self, corpus: Path, width: int, letters_a_step: int = 4096):
-        """Args:
-        corpus: folder that `pretraining.corpora` wrote.
-        width: of the backbone's vectors.
-        letters_a_step: residues a lesson.
-        """
-        table = pd.read_parquet(corpus / "secondary_structure.parquet")
-        self.sequences = table["sequence"].tolist()
-        self.classes = [
-            np.array([_CLASSES.index(c) if m == "R" else _UNKNOWN for c, m in zip(labels, mask, strict=True)])
-            for labels, mask in zip(table["labels"], table["mask"], strict=True)
-        ]
-        self.letters_a_step = letters_a_step
-        self.head = nn.Linear(width, len(_CLASSES))
-        self.description = (
-            f"secondary structure (helix, strand, coil) of the {len(table):,} proteins in the training part of "
-            "NetSurfP-2.0 as FLIP publishes it (Academic Free License 3.0), not compared with the tests of "
-            "other sets"
+
+class Lessons:
+    """Several lessons at once: their losses are added."""
+
+    def __init__(self, lessons: Sequence[Lesson]):
+        self.lessons = tuple(lessons)
+        self.head = nn.ModuleList(lesson.head for lesson in self.lessons)
+
+    def loss(self, states: torch.Tensor, crops: Sequence[Crop]) -> torch.Tensor:
+        """See `SideTask`."""
+        return torch.stack([lesson.loss(states, crops) for lesson in self.lessons]).sum()
+
+
+def lessons_of(corpus: Corpus, folder: Path, modality: Modality, width: int) -> Lessons:
+    """What is known of a corpus that `pretraining.corpora` wrote to a folder, for a backbone of a width."""
+    lessons: list[Lesson] = []
+    if corpus.labels:
+        lessons.append(LetterClasses(corpus, width))
+    if modality == "protein":
+        lessons.append(Families(corpus.sequences, Relatives.read(folder), width))
+    if modality == "molecule":
+        lessons.append(Chemistry(corpus.sequences, width))
+    return Lessons(lessons)
+
+
+class LetterClasses:
+    """The class of each letter whose class is known."""
+
+    def __init__(self, corpus: Corpus, width: int):
+        self._labels, self._classes = corpus.labels, corpus.classes
+        self.description = corpus.labels_from
+        self.head = nn.Linear(width, len(corpus.classes))
+
+    def loss(self, states: torch.Tensor, crops: Sequence[Crop]) -> torch.Tensor:
+        """Mean cross-entropy over the letters whose class is known; 0 where none is."""
+        wanted = torch.from_numpy(np.concatenate([self._numbers(crop) for crop in crops])).to(states.device)
+        known = wanted != _UNKNOWN
+        if not known.any():
+            return states.new_zeros(())
+        return functional.cross_entropy(self.head(states[known]).float(), wanted[known])
+
+    def _numbers(self, crop: Crop) -> np.ndarray:
+        labels = self._labels[crop.index]
+        if not labels:
+            return np.full(len(crop.letters), _UNKNOWN)
+        # `find` gives -1 for what is no class
+        found = np.array([self._classes.find(c) for c in labels[crop.begin : crop.begin + len(crop.letters)]])
+        return np.where(found < 0, _UNKNOWN, found)
+
+
+class Families:
+    """Which amino acids the relatives of a protein have at each place.
+
+    (Profile prediction: Sturmfels et al. 2020, arXiv:2012.00195.) A hidden letter teaches at one place in seven; a
+    family teaches at each.
+    """
+
+    description = (
+        "the amino acids that relatives of a protein have at each place (alignments within the corpus)"
+    )
+
+    def __init__(self, sequences: list[str], relatives: Relatives, width: int):
+        self._relatives, self._letters = relatives, Letters(sequences)
+        self.head = nn.Linear(width, len(AMINO_ACIDS))
+
+    def loss(self, states: torch.Tensor, crops: Sequence[Crop]) -> torch.Tensor:
+        """Cross-entropy to the shares of the amino acids, a place weighed by how many relatives speak of it."""
+        counts = np.concatenate(
+            [self._relatives.counts(c.index, c.begin, len(c.letters), self._letters) for c in crops]
         )
+        totals = counts.sum(axis=1)
+        places = np.flatnonzero(totals)
+        if not len(places):
+            return states.new_zeros(())
+        shares = torch.from_numpy((counts[places] / totals[places, None]).astype(np.float32)).to(
+            states.device
+        )
+        weights = torch.from_numpy((totals[places] / (totals[places] + _HALF_TRUST)).astype(np.float32)).to(
+            states.device
+        )
+        rows = self.head(states[torch.from_numpy(places).to(states.device)]).float()
+        losses = functional.cross_entropy(rows, shares, reduction="none")
+        return (weights * losses).sum() / weights.sum()
 
-    def loss(self, encoder: Encoder, step: int) -> torch.Tensor:
-        """Mean cross-entropy over the resolved residues of about `letters_a_step` letters, drawn by the step."""
-        generator = np.random.default_rng((11, step))
-        ids, answers, total = [], [], 0
-        while total < self.letters_a_step:
-            i = int(generator.integers(len(self.sequences)))
-            length = min(len(self.sequences[i]), 256)
-            length = length if length < 64 else length // 32 * 32
-            begin = int(generator.integers(len(self.sequences[i]) - length + 1))
-            tokens = encoder.tokenizer.encode([self.sequences[i][begin : begin + length]])
-            ids.append(self._hidden(tokens, encoder.tokenizer.mask_id, generator))
-            ends = [np.full(n, _UNKNOWN) for n in (tokens.n_before, tokens.n_after)]
-            answers.append(np.concatenate([ends[0], self.classes[i][begin : begin + length], ends[1]]))
-            total += length
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        states = encoder.packed_states([ids[i] for i in order], [len(ids[i]) for i in order])
-        wanted = torch.from_numpy(np.concatenate([answers[i] for i in order])).to(states.device)
-        return functional.cross_entropy(self.head(states).float(), wanted, ignore_index=_UNKNOWN)
 
-    @staticmethod
-    def _hidden(tokens: Tokens, mask_id: int, generator: np.random.Generator) -> np.ndarray:
-        ids = tokens.ids[0].copy()
-        inner = slice(tokens.n_before, len(ids) - tokens.n_after)
-        ids[inner][generator.random(len(ids[inner])) < _HIDDEN_SHARE] = mask_id
-        return ids
+class Chemistry:
+    """What a molecule is like as a whole: descriptors and substructures that RDKit computes from it.
+
+    (Multi-task regression on computed properties: Ahmad et al. 2022, ChemBERTa-2, arXiv:2209.01712.)
+    """
+
+    description = f"{N_DESCRIPTORS} descriptors and {N_SUBSTRUCTURES:,} substructures of molecules (RDKit)"
+
+    def __init__(self, sequences: Sequence[str], width: int, n_seen_first: int = 2000):
+        """Args:
+        sequences: the corpus; the spread of each descriptor is taken from the first `n_seen_first`.
+        width: of the backbone's vectors.
+        """
+        found = [one for s in sequences[:n_seen_first] if (one := describe(s)) is not None]
+        values = np.stack([one.descriptors for one in found])
+        self._mean, self._spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
+        # Of a bag of letters the mean and the largest are what a head reads later.
+        self.head = nn.Linear(2 * width, N_DESCRIPTORS + N_SUBSTRUCTURES)
+
+    def loss(self, states: torch.Tensor, crops: Sequence[Crop]) -> torch.Tensor:
+        """Huber loss of the standardised descriptors and cross-entropy of the substructures."""
+        stride = math.ceil(len(crops) / _MOST_DESCRIBED)
+        each = states.split([len(crop.letters) for crop in crops])[::stride]
+        pooled = torch.stack([torch.cat([s.mean(dim=0), s.amax(dim=0)]) for s in each])
+        found = [describe(crop.letters) for crop in crops[::stride]]
+        known = [i for i, one in enumerate(found) if one is not None]  # a long molecule that was cut is none
+        if not known:
+            return states.new_zeros(())
+        out = self.head(pooled[known]).float()
+        descriptors, substructures = out.split([N_DESCRIPTORS, N_SUBSTRUCTURES], dim=1)
+        wanted = np.stack([(found[i].descriptors - self._mean) / self._spread for i in known]).clip(-6, 6)
+        there = np.stack([found[i].substructures for i in known])
+        return functional.smooth_l1_loss(
+            descriptors, torch.from_numpy(wanted.astype(np.float32)).to(out.device)
+        ) + functional.binary_cross_entropy_with_logits(
+            substructures, torch.from_numpy(there.astype(np.float32)).to(out.device)
+        )

@@ -12,13 +12,24 @@ from torch.nn import functional
 from biotl_core.backbones.attention import packed_attention
 from biotl_core.backbones.encoder import load_encoder
 from biotl_core.backbones.matmul import choose_matmul
-from biotl_core.backbones.tokenizer import Tokenizer, Tokens
+from biotl_core.backbones.tokenizer import Tokens
 from biotl_core.data.mmseqs import find_mmseqs
-from biotl_core.learning.adaptation import _cut, _hide, adapt
+from biotl_core.learning.adaptation import Crop, _cut, _hide, _is_letter, adapt
 from biotl_core.learning.adaptation_settings import AdaptationSettings
 from biotl_core.learning.blank_backbone import make_blank
-from pretraining.corpora import Corpus, read_corpus, without_protein_relatives, without_relatives
-from pretraining.lessons import SecondaryStructureLesson
+from pretraining.corpora import (
+    Corpus,
+    coding_classes,
+    find_relatives,
+    other_strand,
+    piece_of,
+    read_corpus,
+    without_protein_relatives,
+    without_relatives,
+)
+from pretraining.descriptors import N_DESCRIPTORS, N_SUBSTRUCTURES, describe
+from pretraining.lessons import Chemistry, Families, Lessons, LetterClasses
+from pretraining.relatives import AMINO_ACIDS, Letters, Relatives
 
 SETTINGS = AdaptationSettings(tokens=3000, batch_tokens=300, learning_rate=3e-3, crop_length=64)
 
@@ -104,51 +115,180 @@ def test_relatives_of_test_proteins_are_left_out():
     assert without_protein_relatives(pool, ["".join(target)]) == [pool[1]]
 
 
+def test_special_tokens_are_no_letters():
+    tokens = Tokens([np.array([0, 5, 6, 2]), np.array([0, 7, 2])], 1, 1)
+    assert _is_letter(tokens).tolist() == [False, True, True, False, False, True, False]
+
+
 @pytest.fixture
-def lesson(tmp_path):
-    """Twenty proteins in which every A, L and E is a helix."""
+def helices():
+    """Twenty proteins in which every A, L and E is a helix, the last of them unlabelled."""
     generator = np.random.default_rng(2)
     sequences = ["".join(generator.choice(list("ALEGPV"), 70)) for _ in range(20)]
-    table = pd.DataFrame({"sequence": sequences})
-    table["labels"] = ["".join("H" if c in "ALE" else "C" for c in s) for s in sequences]
-    table["mask"] = ["uu" + "R" * 68] * 20
-    table.to_parquet(tmp_path / "secondary_structure.parquet")
-    return lambda: SecondaryStructureLesson(tmp_path, 16, letters_a_step=200)
+    labels = [".." + "".join("H" if c in "ALE" else "C" for c in s[2:]) for s in sequences[:-1]] + [""]
+    return Corpus(sequences, sequences[:3], "", "", labels, "HEC", "made up")
 
 
-def test_a_lesson_passes_over_what_is_not_resolved(lesson):
-    assert (lesson().classes[0][:2] == -100).all() and (lesson().classes[0][2:] >= 0).all()
+def test_a_lesson_passes_over_what_is_not_known(helices):
+    lesson = LetterClasses(helices, 4)
+    states = torch.randn(140, 4, generator=torch.Generator().manual_seed(0))
+    crops = [Crop(19, 0, helices.sequences[19]), Crop(3, 0, helices.sequences[3])]
+    classes = torch.tensor(["HEC".index(c) for c in helices.labels[3][2:]])
+    by_hand = functional.cross_entropy(lesson.head(states[72:]), classes)
+    assert torch.allclose(lesson.loss(states, crops), by_hand)
+    assert float(lesson.loss(states[:70], crops[:1])) == 0
 
 
-def test_a_lesson_is_learned_beside_the_hidden_letters(lesson, tmp_path):
+def test_a_lesson_reads_the_classes_of_the_stretch(helices):
+    lesson = LetterClasses(helices, 4)
+    crop = Crop(0, 5, helices.sequences[0][5:25])
+    assert lesson._numbers(crop).tolist() == ["HEC".index(c) for c in helices.labels[0][5:25]]
+
+
+def test_a_lesson_is_learned_beside_the_hidden_letters(helices, tmp_path):
     blank = make_blank(tmp_path / "blank", "protein", 32, 1)
     torch.manual_seed(0)
-    taught = lesson()
-    taught.head = torch.nn.Linear(32, 3)
-    before = taught.head.weight.clone()
+    taught = Lessons([LetterClasses(helices, 32)])
+    before = taught.head[0].weight.clone()
     losses, whole = [], taught.loss
 
-    def noted(encoder, step):
-        losses.append(whole(encoder, step))
+    def noted(states, crops):
+        losses.append(whole(states, crops))
         return losses[-1]
 
     taught.loss = noted
     adapt(
-        blank, taught.sequences, taught.sequences, "protein", tmp_path / "new",
+        blank, helices.sequences, helices.held_out, "protein", tmp_path / "new",
         replace(SETTINGS, tokens=30_000), from_scratch=True, side_task=taught,
     )  # fmt: skip
     assert float(losses[-1].detach()) < 0.5 * float(losses[0].detach())
-    assert not torch.equal(before, taught.head.weight)
+    assert not torch.equal(before, taught.head[0].weight)
     checkpoint = torch.load(tmp_path / "new" / "checkpoint" / "last.pt", weights_only=True)
-    assert torch.equal(checkpoint["model"]["1.weight"], taught.head.weight)  # a resumed one goes on with it
+    assert torch.equal(
+        checkpoint["model"]["1.0.weight"], taught.head[0].weight
+    )  # a resumed one goes on with it
 
 
-def test_the_same_step_gives_the_same_lesson(lesson, tmp_path):
-    folder = make_esm(tmp_path / "esm")
-    encoder = load_encoder(folder, "protein")
-    assert isinstance(encoder.tokenizer, Tokenizer)
+def test_losses_of_lessons_are_added(helices):
+    one, other = LetterClasses(helices, 4), LetterClasses(helices, 4)
+    states, crops = torch.randn(70, 4), [Crop(0, 0, helices.sequences[0])]
+    added = one.loss(states, crops) + other.loss(states, crops)
+    assert torch.allclose(Lessons([one, other]).loss(states, crops), added)
+
+
+@pytest.fixture
+def alignment():
+    """Sequence 0 with two relatives; the second lacks its letters 3 and 4 and has one more after letter 6."""
+    sequences = ["ACDEFGHIK", "ACDEFGHIK", "WACDGHYIK"]
+    hits = pd.DataFrame(
+        [(0, 1, 1, 1, "9M"), (0, 2, 1, 2, "3M2I2M1D2M"), (2, 0, 2, 1, "3M2D2M1I2M")],
+        columns=["query", "target", "query_begin", "target_begin", "cigar"],
+    )
+    return sequences, Relatives.of(hits)
+
+
+def test_alignments_are_cut_at_their_gaps(alignment):
+    _, relatives = alignment
+    of_first = relatives.blocks[relatives.blocks["query"] == 0]
+    assert of_first[["target", "query_begin", "target_begin", "length"]].to_numpy().tolist() == [
+        [1, 0, 0, 9], [2, 0, 1, 3], [2, 5, 4, 2], [2, 7, 7, 2],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("begin", "length"), [(0, 9), (2, 5), (6, 3)])
+def test_letters_of_relatives_are_counted_place_by_place(alignment, begin, length):
+    sequences, relatives = alignment
+    seen = ["AA", "CC", "DD", "E", "F", "GG", "HH", "II", "KK"]
+    counts = relatives.counts(0, begin, length, Letters(sequences))
+    found = ["".join(acid * n for acid, n in zip(AMINO_ACIDS, row, strict=True)) for row in counts]
+    assert found == seen[begin : begin + length]
+    assert relatives.counts(1, 0, 9, Letters(sequences)).sum() == 0
+
+
+def test_relatives_are_kept(alignment, tmp_path):
+    alignment[1].write(tmp_path)
+    pd.testing.assert_frame_equal(Relatives.read(tmp_path).blocks, alignment[1].blocks)
+
+
+def test_a_family_teaches_its_shares_of_letters():
+    sequences = ["AAAA", "AAAC", "AAGC"]
+    hits = pd.DataFrame(
+        {"query": [0, 0], "target": [1, 2], "query_begin": 1, "target_begin": 1, "cigar": "4M"}
+    )
+    lesson = Families(sequences, Relatives.of(hits), 4)
+    states = torch.randn(4, 4)
+    logs = torch.log_softmax(lesson.head(states), dim=1).detach()
+    a, c, g = (AMINO_ACIDS.index(x) for x in "ACG")
+    by_hand = -(logs[0, a] + logs[1, a] + (logs[2, a] + logs[2, g]) / 2 + logs[3, c]) / 4
+    assert torch.allclose(lesson.loss(states, [Crop(0, 0, "AAAA")]), by_hand)
+    assert float(lesson.loss(states, [Crop(1, 0, "AAAC")])) == 0
+
+
+@pytest.mark.skipif(find_mmseqs() is None, reason="MMseqs2 is not installed")
+def test_relatives_are_found_at_the_places_where_they_agree():
+    generator = np.random.default_rng(4)
+    first, other = (generator.choice(list("ACDEFGHIKLMNPQRSTVWY"), n) for n in (120, 90))
+    second = np.concatenate([generator.choice(list("ACDEFGHIKLMNPQRSTVWY"), 15), first[:50], first[57:]])
+    pool = ["".join(s) for s in (first, second, other)]
+    relatives = find_relatives(pool)
+    assert set(relatives.blocks["query"]) == {0, 1}
+    for index in (0, 1):
+        counts = relatives.counts(index, 0, len(pool[index]), Letters(pool))
+        told = counts.sum(axis=1) > 0
+        own = np.array([AMINO_ACIDS.index(c) for c in pool[index]])
+        assert told.sum() > 90 and (counts.argmax(axis=1) == own)[told].mean() > 0.9
+
+
+def test_bases_have_their_place_in_the_codon():
+    genes = pd.DataFrame(
+        [
+            ("CDS", 1, 7, 1, 1, 0),
+            ("CDS", 8, 14, -1, 1, 0),
+            ("CDS", 15, 17, 1, 1, 0),
+            ("tRNA", 17, 20, 1, 1, 0),
+        ],
+        columns=["type", "start0", "end", "strand", "parts", "pseudo"],
+    )
+    classes = coding_classes(20, genes)
+    assert classes == "n123123n" + "cbacba" + "n??nnn"
+    window, turned = other_strand("GATGAAATGGCCATAC", classes[:16])
+    assert window == "GTATGGCCATTTCATC" and turned == classes[:16][::-1].translate(
+        str.maketrans("123abc", "abc123")
+    )
+    assert turned[2:8] == "123123"  # what was the other strand is now the one that is read
+    assert other_strand(window, turned) == ("GATGAAATGGCCATAC", classes[:16])
+    assert coding_classes(3, None) == "???"
+
+
+def test_a_piece_is_one_side_of_a_bond_of_synthesis():
+    Chem = pytest.importorskip("rdkit.Chem")
+    amide = Chem.MolFromSmiles("CC(C)CC(=O)NC1CCCCC1")
+    found = {Chem.MolToSmiles(piece_of(amide, np.random.default_rng(i))) for i in range(30)}
+    assert {"CC(C)CC=O", "NC1CCCCC1"} <= found
+    assert Chem.MolToSmiles(piece_of(Chem.MolFromSmiles("c1ccccc1"), np.random.default_rng(0))) == "c1ccccc1"
+
+
+def test_descriptions_do_not_depend_on_the_writing():
+    one, other = describe("CC(=O)Oc1ccccc1C(=O)O"), describe("OC(=O)c1ccccc1OC(C)=O")
+    assert one.descriptors.shape == (N_DESCRIPTORS,) and one.substructures.shape == (N_SUBSTRUCTURES,)
+    assert (
+        np.allclose(one.descriptors, other.descriptors) and (one.substructures == other.substructures).all()
+    )
+    assert one.descriptors[0] == pytest.approx(180.04, abs=0.01)  # exact mass
+    assert describe("CC(=O") is None
+
+
+def test_chemistry_is_learned_from_the_vectors_of_the_letters():
+    smiles = ["CCO", "c1ccccc1", "CC(=O)N"]
     torch.manual_seed(0)
-    taught = lesson()
-    taught.head = torch.nn.Linear(encoder.width, 3)
-    assert torch.equal(taught.loss(encoder, 5), taught.loss(encoder, 5))
-    assert not torch.equal(taught.loss(encoder, 5), taught.loss(encoder, 6))
+    lesson = Chemistry(smiles, 8)
+    states = torch.randn(sum(map(len, smiles)) + 4, 8)
+    crops = [Crop(i, 0, s) for i, s in enumerate([*smiles, "CC(="])]  # the last is none
+    optimizer = torch.optim.Adam(lesson.head.parameters(), lr=0.05)
+    first = float(lesson.loss(states, crops).detach())
+    for _ in range(100):
+        optimizer.zero_grad()
+        lesson.loss(states, crops).backward()
+        optimizer.step()
+    assert float(lesson.loss(states, crops).detach()) < 0.3 * first
+    assert float(lesson.loss(states[:4], [Crop(0, 0, "CC(=")])) == 0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -53,15 +53,29 @@ ENOUGH_JUDGED = 40_000
 MOST_MASKINGS = 8
 
 
-class SideTask(Protocol):
-    """A lesson beside the hidden letters, with labels: its loss is added at every `every`-th step."""
+class Crop(NamedTuple):
+    """A stretch of one of the sequences."""
 
-    every: int
+    index: int
+    """Which sequence."""
+    begin: int
+    """Its first letter, from 0."""
+    letters: str
+
+
+class SideTask(Protocol):
+    """A lesson beside the hidden letters: something known of the sequences, told from the same vectors."""
+
     head: torch.nn.Module
     """What reads the backbone's vectors; learned with it and thrown away afterwards."""
 
-    def loss(self, encoder: Encoder, step: int) -> torch.Tensor:
-        """The loss of the step's own examples."""
+    def loss(self, states: torch.Tensor, crops: Sequence[Crop]) -> torch.Tensor:
+        """The loss, added to that of the hidden letters.
+
+        Args:
+            states: of the letters of all crops end to end, some of them hidden: `(letters, width)`.
+            crops: which letters these are.
+        """
 
 
 def adapt(
@@ -182,7 +196,7 @@ class _Trainer:
             torch.manual_seed(self.settings.seed * 1_000_003 + self.steps)
             loss = self._step(batch)
             self.steps += 1
-            self.tokens += sum(map(len, batch))
+            self.tokens += sum(len(crop.letters) for crop in batch)
             self.seconds = time.monotonic() - began
             self.recent.append(loss)
             if self.tokens >= next(due for due in self.looks if due > self.points[-1].tokens):
@@ -217,30 +231,29 @@ class _Trainer:
         self.recent = []
         self.follow(tuple(self.points))
 
-    def _step(self, batch: list[str]) -> float:
+    def _step(self, batch: list[Crop]) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * _schedule(self.tokens / self.settings.tokens)
         generator = np.random.default_rng((self.settings.seed, self.steps))
         with _fast_numbers(self.encoder.device):
-            loss = self._loss(batch, generator)
-            side = 0.0
-            if self.side_task is not None and self.steps % self.side_task.every == 0:
-                side = self.side_task.loss(self.encoder, self.steps)
+            loss, states = self._loss([crop.letters for crop in batch], generator)
+            side = self.side_task.loss(states, batch) if self.side_task else 0.0
         (loss + side).backward()
         torch.nn.utils.clip_grad_norm_(self.learned.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
-    def _loss(self, batch: list[str], generator: np.random.Generator) -> torch.Tensor:
-        """Mean cross-entropy at the hidden letters."""
-        batch = sorted(batch, key=len)
+    def _loss(
+        self, batch: Sequence[str], generator: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean cross-entropy at the hidden letters, and the states of all letters `(letters, width)`."""
         tokens = self.encoder.tokenizer.encode(batch)
         hidden, chosen, answers = _hide(tokens, self.encoder.tokenizer.mask_id, generator)
-        out = self.encoder.packed_states([hidden], [len(ids) for ids in tokens.ids])
-        states = out[torch.from_numpy(chosen).to(out.device)]
-        logits = _language_head(self.model)(states).float()
-        return functional.cross_entropy(logits, torch.from_numpy(answers).to(out.device))
+        states = self.encoder.packed_states([hidden], [len(ids) for ids in tokens.ids])
+        logits = _language_head(self.model)(states[torch.from_numpy(chosen).to(states.device)]).float()
+        loss = functional.cross_entropy(logits, torch.from_numpy(answers).to(states.device))
+        return loss, states[torch.from_numpy(_is_letter(tokens)).to(states.device)]
 
     @torch.no_grad()
     def held_out_losses(self) -> list[float]:
@@ -249,7 +262,9 @@ class _Trainer:
         maskings = range(self.n_maskings)
         with _fast_numbers(self.encoder.device):
             return [
-                float(np.mean([float(self._loss(batch, np.random.default_rng((7, i, m)))) for m in maskings]))
+                float(
+                    np.mean([float(self._loss(batch, np.random.default_rng((7, i, m)))[0]) for m in maskings])
+                )
                 for i, batch in enumerate(self.held_out)
             ]
 
@@ -288,12 +303,7 @@ def _hide(
     tokens: Tokens, mask_id: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All token numbers end to end with some letters hidden, the positions of these, and what was there."""
-    flat = np.concatenate(tokens.ids)
-    ends = np.cumsum([len(ids) for ids in tokens.ids])
-    starts = np.concatenate([[0], ends[:-1]])
-    is_letter = np.ones(len(flat), dtype=bool)
-    is_letter[(starts[:, None] + np.arange(tokens.n_before)).ravel()] = False
-    is_letter[(ends[:, None] - 1 - np.arange(tokens.n_after)).ravel()] = False
+    flat, is_letter = np.concatenate(tokens.ids), _is_letter(tokens)
     chosen = np.flatnonzero(is_letter & (generator.random(len(flat)) < MASKED_SHARE))
     if len(chosen) == 0:
         chosen = generator.choice(np.flatnonzero(is_letter), 1)
@@ -305,29 +315,46 @@ def _hide(
     return hidden, chosen, flat[chosen]
 
 
-def _batches(sequences: Sequence[str], settings: AdaptationSettings, skip: int) -> Iterator[list[str]]:
-    """Endless batches of about `batch_tokens` letters, shuffled anew each pass; the first `skip` are passed over."""
+def _is_letter(tokens: Tokens) -> np.ndarray:
+    """Which of all tokens end to end are letters, not special."""
+    ends = np.cumsum([len(ids) for ids in tokens.ids])
+    starts = np.concatenate([[0], ends[:-1]])
+    found = np.ones(ends[-1], dtype=bool)
+    found[(starts[:, None] + np.arange(tokens.n_before)).ravel()] = False
+    found[(ends[:, None] - 1 - np.arange(tokens.n_after)).ravel()] = False
+    return found
+
+
+def _batches(sequences: Sequence[str], settings: AdaptationSettings, skip: int) -> Iterator[list[Crop]]:
+    """Endless batches of about `batch_tokens` letters, shuffled anew each pass; the first `skip` are passed over.
+
+    Within a batch the short ones come first, so that those of one length lie together.
+    """
     n_made, epoch = 0, 0
     while True:
         generator = np.random.default_rng((settings.seed, epoch))
-        batch: list[str] = []
+        batch: list[Crop] = []
         total = 0
         for i in generator.permutation(len(sequences)):
             sequence = sequences[i]
             length = _cut(len(sequence), settings.crop_length)
             begin = int(generator.integers(len(sequence) - length + 1))
-            batch.append(sequence[begin : begin + length])
-            total += len(batch[-1])
+            batch.append(Crop(int(i), begin, sequence[begin : begin + length]))
+            total += length
             if total >= settings.batch_tokens:
                 n_made += 1
                 if n_made > skip:
-                    yield batch
+                    yield sorted(batch, key=_length)
                 batch, total = [], 0
         if batch:
             n_made += 1
             if n_made > skip:
-                yield batch
+                yield sorted(batch, key=_length)
         epoch += 1
+
+
+def _length(crop: Crop) -> int:
+    return len(crop.letters)
 
 
 def _cut(length: int, crop_length: int) -> int:
@@ -356,13 +383,13 @@ def _held_out_batches(sequences: Sequence[str], crop_length: int) -> Iterator[li
         batch.append(sequence[begin : begin + crop_length])
         total += len(batch[-1])
         if total >= at_once:
-            yield batch
+            yield sorted(batch, key=len)
             judged += total
             batch, total = [], 0
         if judged >= MOST_HELD_OUT:
             return
     if batch:
-        yield batch
+        yield sorted(batch, key=len)
 
 
 def _schedule(done: float) -> float:
