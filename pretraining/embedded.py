@@ -48,10 +48,7 @@ def main() -> None:
     settings = AdaptationSettings(
         tokens=int(choice.tokens), batch_tokens=choice.batch_tokens, learning_rate=choice.learning_rate
     )
-    lessons = None
-    if not choice.without_lessons:
-        width = json.loads((start / "config.json").read_text())["hidden_size"]
-        lessons = lessons_of(corpus, choice.corpus, choice.modality, width)
+    lessons = None if choice.without_lessons else lessons_of(corpus, choice.corpus, start, choice.modality)
     ends = time.monotonic() + 60 * choice.minutes
     try:
         result = adapt(

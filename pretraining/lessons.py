@@ -1,7 +1,8 @@
 """Lessons beside the hidden letters: what is known of the sequences, which a small backbone learns sooner when told."""
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from biotl_core.backbones.tokenizer import Tokenizer
 from biotl_core.data.dataset import Modality
 from biotl_core.learning.adaptation import Crop, SideTask
 from pretraining.corpora import Corpus
@@ -22,6 +24,9 @@ _MOST_DESCRIBED = 64
 """Molecules of a step that are described: RDKit takes a millisecond for each."""
 _HALF_TRUST = 4
 """Relatives of which half the weight of a place is reached: few say little of what a family allows."""
+
+
+Head = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Lesson(SideTask, Protocol):
@@ -38,18 +43,19 @@ class Lessons:
         self.lessons = tuple(lessons)
         self.head = nn.ModuleList(lesson.head for lesson in self.lessons)
 
-    def loss(self, states: torch.Tensor, crops: Sequence[Crop]) -> torch.Tensor:
+    def loss(self, states: torch.Tensor, crops: Sequence[Crop], name: Head) -> torch.Tensor:
         """See `SideTask`."""
-        return torch.stack([lesson.loss(states, crops) for lesson in self.lessons]).sum()
+        return torch.stack([lesson.loss(states, crops, name) for lesson in self.lessons]).sum()
 
 
-def lessons_of(corpus: Corpus, folder: Path, modality: Modality, width: int) -> Lessons:
-    """What is known of a corpus that `pretraining.corpora` wrote to a folder, for a backbone of a width."""
+def lessons_of(corpus: Corpus, folder: Path, start: Path, modality: Modality) -> Lessons:
+    """What is known of a corpus that `pretraining.corpora` wrote to a folder, for the backbone in `start`."""
+    width = json.loads((start / "config.json").read_text())["hidden_size"]
     lessons: list[Lesson] = []
     if corpus.labels:
         lessons.append(LetterClasses(corpus, width))
     if modality == "protein":
-        lessons.append(Families(corpus.sequences, Relatives.read(folder), width))
+        lessons.append(Families(corpus.sequences, Relatives.read(folder), Tokenizer(start, modality)))
     if modality == "molecule":
         lessons.append(Chemistry(corpus.sequences, width))
     return Lessons(lessons)
@@ -63,7 +69,7 @@ class LetterClasses:
         self.description = corpus.labels_from
         self.head = nn.Linear(width, len(corpus.classes))
 
-    def loss(self, states: torch.Tensor, crops: Sequence[Crop]) -> torch.Tensor:
+    def loss(self, states: torch.Tensor, crops: Sequence[Crop], name: Head) -> torch.Tensor:
         """Mean cross-entropy over the letters whose class is known; 0 where none is."""
         wanted = torch.from_numpy(np.concatenate([self._numbers(crop) for crop in crops])).to(states.device)
         known = wanted != _UNKNOWN
@@ -84,18 +90,21 @@ class Families:
     """Which amino acids the relatives of a protein have at each place.
 
     (Profile prediction: Sturmfels et al. 2020, arXiv:2012.00195.) A hidden letter teaches at one place in seven; a
-    family teaches at each.
+    family teaches at each. The head that names hidden letters tells it, which thereby learns what a mutation does to
+    a protein where nothing is hidden.
     """
 
     description = (
         "the amino acids that relatives of a protein have at each place (alignments within the corpus)"
     )
 
-    def __init__(self, sequences: list[str], relatives: Relatives, width: int):
+    def __init__(self, sequences: list[str], relatives: Relatives, tokenizer: Tokenizer):
         self._relatives, self._letters = relatives, Letters(sequences)
-        self.head = nn.Linear(width, len(AMINO_ACIDS))
+        tokens = tokenizer.encode([AMINO_ACIDS])
+        self._ids = torch.from_numpy(tokens.ids[0][tokens.n_before :][: len(AMINO_ACIDS)]).long()
+        self.head = nn.Identity()
 
-    def loss(self, states: torch.Tensor, crops: Sequence[Crop]) -> torch.Tensor:
+    def loss(self, states: torch.Tensor, crops: Sequence[Crop], name: Head) -> torch.Tensor:
         """Cross-entropy to the shares of the amino acids, a place weighed by how many relatives speak of it."""
         counts = np.concatenate(
             [self._relatives.counts(c.index, c.begin, len(c.letters), self._letters) for c in crops]
@@ -110,7 +119,9 @@ class Families:
         weights = torch.from_numpy((totals[places] / (totals[places] + _HALF_TRUST)).astype(np.float32)).to(
             states.device
         )
-        rows = self.head(states[torch.from_numpy(places).to(states.device)]).float()
+        rows = name(states[torch.from_numpy(places).to(states.device)])[
+            :, self._ids.to(states.device)
+        ].float()
         losses = functional.cross_entropy(rows, shares, reduction="none")
         return (weights * losses).sum() / weights.sum()
 
@@ -134,7 +145,7 @@ class Chemistry:
         # Of a bag of letters the mean and the largest are what a head reads later.
         self.head = nn.Linear(2 * width, N_DESCRIPTORS + N_SUBSTRUCTURES)
 
-    def loss(self, states: torch.Tensor, crops: Sequence[Crop]) -> torch.Tensor:
+    def loss(self, states: torch.Tensor, crops: Sequence[Crop], name: Head) -> torch.Tensor:
         """Huber loss of the standardised descriptors and cross-entropy of the substructures."""
         stride = math.ceil(len(crops) / _MOST_DESCRIBED)
         each = states.split([len(crop.letters) for crop in crops])[::stride]

@@ -12,7 +12,7 @@ from torch.nn import functional
 from biotl_core.backbones.attention import packed_attention
 from biotl_core.backbones.encoder import load_encoder
 from biotl_core.backbones.matmul import choose_matmul
-from biotl_core.backbones.tokenizer import Tokens
+from biotl_core.backbones.tokenizer import Tokenizer, Tokens
 from biotl_core.data.mmseqs import find_mmseqs
 from biotl_core.learning.adaptation import Crop, _cut, _hide, _is_letter, adapt
 from biotl_core.learning.adaptation_settings import AdaptationSettings
@@ -32,6 +32,9 @@ from pretraining.lessons import Chemistry, Families, Lessons, LetterClasses
 from pretraining.relatives import AMINO_ACIDS, Letters, Relatives
 
 SETTINGS = AdaptationSettings(tokens=3000, batch_tokens=300, learning_rate=3e-3, crop_length=64)
+
+NAMES = torch.nn.Identity()
+"""Where the head that names hidden letters is not asked."""
 
 
 def test_hidden_letters_have_their_shares_and_special_tokens_stay():
@@ -135,8 +138,8 @@ def test_a_lesson_passes_over_what_is_not_known(helices):
     crops = [Crop(19, 0, helices.sequences[19]), Crop(3, 0, helices.sequences[3])]
     classes = torch.tensor(["HEC".index(c) for c in helices.labels[3][2:]])
     by_hand = functional.cross_entropy(lesson.head(states[72:]), classes)
-    assert torch.allclose(lesson.loss(states, crops), by_hand)
-    assert float(lesson.loss(states[:70], crops[:1])) == 0
+    assert torch.allclose(lesson.loss(states, crops, NAMES), by_hand)
+    assert float(lesson.loss(states[:70], crops[:1], NAMES)) == 0
 
 
 def test_a_lesson_reads_the_classes_of_the_stretch(helices):
@@ -152,8 +155,8 @@ def test_a_lesson_is_learned_beside_the_hidden_letters(helices, tmp_path):
     before = taught.head[0].weight.clone()
     losses, whole = [], taught.loss
 
-    def noted(states, crops):
-        losses.append(whole(states, crops))
+    def noted(states, crops, name):
+        losses.append(whole(states, crops, name))
         return losses[-1]
 
     taught.loss = noted
@@ -172,8 +175,8 @@ def test_a_lesson_is_learned_beside_the_hidden_letters(helices, tmp_path):
 def test_losses_of_lessons_are_added(helices):
     one, other = LetterClasses(helices, 4), LetterClasses(helices, 4)
     states, crops = torch.randn(70, 4), [Crop(0, 0, helices.sequences[0])]
-    added = one.loss(states, crops) + other.loss(states, crops)
-    assert torch.allclose(Lessons([one, other]).loss(states, crops), added)
+    added = one.loss(states, crops, NAMES) + other.loss(states, crops, NAMES)
+    assert torch.allclose(Lessons([one, other]).loss(states, crops, NAMES), added)
 
 
 @pytest.fixture
@@ -210,18 +213,21 @@ def test_relatives_are_kept(alignment, tmp_path):
     pd.testing.assert_frame_equal(Relatives.read(tmp_path).blocks, alignment[1].blocks)
 
 
-def test_a_family_teaches_its_shares_of_letters():
+def test_a_family_teaches_its_shares_of_letters(tmp_path):
     sequences = ["AAAA", "AAAC", "AAGC"]
     hits = pd.DataFrame(
         {"query": [0, 0], "target": [1, 2], "query_begin": 1, "target_begin": 1, "cigar": "4M"}
     )
-    lesson = Families(sequences, Relatives.of(hits), 4)
+    tokenizer = Tokenizer(make_blank(tmp_path, "protein", 32, 1), "protein")
+    lesson = Families(sequences, Relatives.of(hits), tokenizer)
+    name = torch.nn.Linear(4, 40)
     states = torch.randn(4, 4)
-    logs = torch.log_softmax(lesson.head(states), dim=1).detach()
+    known = [int(tokenizer.encode([c]).ids[0][1]) for c in AMINO_ACIDS]
+    logs = torch.log_softmax(name(states)[:, known], dim=1)
     a, c, g = (AMINO_ACIDS.index(x) for x in "ACG")
     by_hand = -(logs[0, a] + logs[1, a] + (logs[2, a] + logs[2, g]) / 2 + logs[3, c]) / 4
-    assert torch.allclose(lesson.loss(states, [Crop(0, 0, "AAAA")]), by_hand)
-    assert float(lesson.loss(states, [Crop(1, 0, "AAAC")])) == 0
+    assert torch.allclose(lesson.loss(states, [Crop(0, 0, "AAAA")], name), by_hand)
+    assert float(lesson.loss(states, [Crop(1, 0, "AAAC")], name)) == 0
 
 
 @pytest.mark.skipif(find_mmseqs() is None, reason="MMseqs2 is not installed")
@@ -285,10 +291,10 @@ def test_chemistry_is_learned_from_the_vectors_of_the_letters():
     states = torch.randn(sum(map(len, smiles)) + 4, 8)
     crops = [Crop(i, 0, s) for i, s in enumerate([*smiles, "CC(="])]  # the last is none
     optimizer = torch.optim.Adam(lesson.head.parameters(), lr=0.05)
-    first = float(lesson.loss(states, crops).detach())
+    first = float(lesson.loss(states, crops, NAMES).detach())
     for _ in range(100):
         optimizer.zero_grad()
-        lesson.loss(states, crops).backward()
+        lesson.loss(states, crops, NAMES).backward()
         optimizer.step()
-    assert float(lesson.loss(states, crops).detach()) < 0.3 * first
-    assert float(lesson.loss(states[:4], [Crop(0, 0, "CC(=")])) == 0
+    assert float(lesson.loss(states, crops, NAMES).detach()) < 0.3 * first
+    assert float(lesson.loss(states[:4], [Crop(0, 0, "CC(=")], NAMES)) == 0

@@ -69,12 +69,15 @@ class SideTask(Protocol):
     head: torch.nn.Module
     """What reads the backbone's vectors; learned with it and thrown away afterwards."""
 
-    def loss(self, states: torch.Tensor, crops: Sequence[Crop]) -> torch.Tensor:
+    def loss(
+        self, states: torch.Tensor, crops: Sequence[Crop], name: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
         """The loss, added to that of the hidden letters.
 
         Args:
             states: of the letters of all crops end to end, some of them hidden: `(letters, width)`.
             crops: which letters these are.
+            name: the head that names hidden letters: from states `(n, width)` to logits `(n, vocabulary)`.
         """
 
 
@@ -237,7 +240,8 @@ class _Trainer:
         generator = np.random.default_rng((self.settings.seed, self.steps))
         with _fast_numbers(self.encoder.device):
             loss, states = self._loss([crop.letters for crop in batch], generator)
-            side = self.side_task.loss(states, batch) if self.side_task else 0.0
+            name = _language_head(self.model)
+            side = self.side_task.loss(states, batch, name) if self.side_task else 0.0
         (loss + side).backward()
         torch.nn.utils.clip_grad_norm_(self.learned.parameters(), 1.0)
         self.optimizer.step()
