@@ -62,7 +62,8 @@ class Relatives:
     def counts(self, index: int, begin: int, length: int, letters: "Letters") -> np.ndarray:
         """How many relatives have which amino acid at each place of a stretch: `(length, 20)`."""
         found = self._columns
-        first, last = np.searchsorted(found["query"], [index, index + 1])
+        # asked in another type, numpy would turn all of the column into it
+        first, last = np.searchsorted(found["query"], np.array([index, index + 1], np.int32))
         here = {name: column[first:last].astype(np.int64) for name, column in found.items()}
         shift = np.maximum(begin - here["query_begin"], 0)
         ends = np.minimum(here["query_begin"] + here["length"], begin + length)

@@ -81,8 +81,10 @@ def test_each_work_prints_its_races(work, n_races, n_ways, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["random_weights"] and len(told["races"]) == n_races
     for race in told["races"]:
-        assert len(race["ways"]) == n_ways and race["ways"][0]["times_as_long"] == 1.0
+        has_half = race["smallest_cosine"] is not None  # then the engine runs in float32 too
+        assert len(race["ways"]) == n_ways + has_half and race["ways"][0]["times_as_long"] == 1.0
         assert race["relative_difference"] is None or race["relative_difference"] <= 1e-5
+        assert not has_half or race["smallest_cosine"] >= 0.9999
 
 
 def test_the_race_to_a_score_ends_where_the_rival_is_met():

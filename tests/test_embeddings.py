@@ -131,14 +131,43 @@ def test_embed_table(folder, tmp_path):
 def test_half_precision_points_the_same_way_on_trained_weights(monkeypatch):
     encoder = load_encoder(locate_backbone(find_backbone("biotl-protein")), "protein")
     sequences = random_proteins([30, 400, 3, 120, 120])
+    encoder.allows_half = False
     exact = {level: embed(encoder, sequences, level, MemoryStore()) for level in ("sequence", "residue")}
-    assert not embeddings.reads_half(encoder)  # a processor
-    monkeypatch.setattr(embeddings, "reads_half", lambda _: True)
+    monkeypatch.setattr(embeddings, "reads_half", lambda *_: True)
     for level, own in exact.items():
         half = embed(encoder, sequences, level, MemoryStore())
         for a, b in zip(map(torch.from_numpy, own), map(torch.from_numpy, half), strict=True):
             cosine = torch.cosine_similarity(a.double(), b.double(), dim=-1)
             assert 0.9999 <= cosine.mean() < 1.0
+
+
+@pytest.mark.parametrize("has_products", [True, False])
+def test_half_precision_is_for_processors_that_have_it(folder, monkeypatch, has_products):
+    monkeypatch.setattr(embeddings, "has_half_products", lambda: has_products)
+    encoder = load_encoder(folder, "protein")
+    assert (
+        embeddings.reads_half(encoder, "sequence")
+        == embeddings.reads_half(encoder, "residue")
+        == has_products
+    )
+    assert not embeddings.reads_half(encoder, "token")
+    name = open_store(folder, encoder, "sequence")._vectors.parent.name
+    assert name == ("sequence-half" if has_products else "sequence")
+    encoder.allows_half = False
+    assert not embeddings.reads_half(encoder, "sequence")
+
+
+def test_a_backbone_whose_vectors_turn_in_half_precision_is_read_in_whole(folder, monkeypatch):
+    monkeypatch.setattr(embeddings, "has_half_products", lambda: True)
+    encoder = load_encoder(folder, "protein")
+    read = encoder.packed_states
+
+    def turning(*asked):
+        found = read(*asked)
+        return found.roll(1, dims=-1) if torch.is_autocast_enabled("cpu") else found
+
+    monkeypatch.setattr(encoder, "packed_states", turning)
+    assert not embeddings.reads_half(encoder, "sequence")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from tiny_backbones import make_esm
 from torch.nn import functional
 
-from biotl_core.backbones.attention import packed_attention
+from biotl_core.backbones.attention import explicit_attention, packed_attention
 from biotl_core.backbones.encoder import load_encoder
 from biotl_core.backbones.matmul import choose_matmul
 from biotl_core.backbones.tokenizer import Tokenizer, Tokens
@@ -77,6 +77,19 @@ def test_attention_in_half_precision_is_that_of_the_kernel():
         assert out.shape == exact.shape
         cosine = functional.cosine_similarity(out.float().flatten(1), exact.flatten(1))
         assert cosine.item() > 0.9999
+
+
+@pytest.mark.parametrize(
+    "factor", [1.0, 40.0, -40.0]
+)  # weights of every size, beyond any number, all but nothing
+def test_half_precision_takes_off_the_largest_score_where_it_must(factor):
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(1, 2, 30, 8).abs().bfloat16() for _ in range(3))
+    scores = (q * factor) @ k.transpose(-1, -2)
+    expected = scores.float().softmax(-1) @ v.float()
+    with torch.inference_mode():
+        found = explicit_attention(q, k, v, factor)
+    assert float((found.float() - expected).norm() / expected.norm()) < 0.01
 
 
 def test_a_backbone_reads_in_mixed_precision_as_without(tmp_path):

@@ -17,6 +17,9 @@ _WEIGHTS_AT_ONCE = 2**20
 _LONGEST_EXPLICIT = {"training": 640, "reading": 4096}
 """Tokens of a sequence up to which attention on a CPU is made of plain products; in training their weights are kept."""
 
+_SMALLEST_SUM = 1e-30
+"""Of the weights before they are brought to 1; less has lost digits."""
+
 
 def packed_attention(
     module: nn.Module,
@@ -116,9 +119,22 @@ def explicit_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scalin
     parts = []
     for first in range(0, heads, at_once):
         own = slice(first, first + at_once)
-        weights = (q[:, own] @ k[:, own].transpose(-1, -2)).softmax(dim=-1)
-        parts.append(weights @ v[:, own])
+        parts.append(_weighed(q[:, own], k[:, own].transpose(-1, -2), v[:, own]))
     return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+
+
+def _weighed(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """`softmax(q @ k) @ v`.
+
+    torch finds the largest of bfloat16 numbers slower than it raises e to them. Where nobody learns it is taken off
+    only where a sum of weights, which comes out of the same product as one column more, says that it must be.
+    """
+    if q.dtype == torch.bfloat16 and not torch.is_grad_enabled():
+        found = (q @ k).exp_() @ torch.cat([v, v.new_ones(*v.shape[:-1], 1)], dim=-1)
+        sums = found[..., -1:]
+        if float(sums.amin()) > _SMALLEST_SUM and bool(torch.isfinite(found).all()):
+            return found[..., :-1] / sums
+    return (q @ k).softmax(dim=-1) @ v
 
 
 AttentionInterface.register("biotl_packed", packed_attention)

@@ -18,6 +18,8 @@ import torch
 from filelock import FileLock
 
 from biotl_core.backbones.encoder import PACK_TOKENS, Encoder, Pack, packs_of
+from biotl_core.backbones.flat_pass import is_flat
+from biotl_core.backbones.matmul import has_half_products
 from biotl_core.backbones.tokenizer import Tokens
 from biotl_core.home import home_subfolder
 from biotl_core.progress import Control
@@ -28,6 +30,8 @@ _RECORD = np.dtype([("key", "S32"), ("offset", "<i8"), ("rows", "<i8")])
 _LARGEST = float(np.finfo(np.float16).max)
 _SHARE_OF_CARD, _MOST_TOKENS = 0.6, 2**18
 """Of the free memory of a graphics card that a pack may take, and tokens a pack: larger ones are no faster."""
+_ALIKE = 0.9999
+"""Mean cosine of the vectors in bfloat16 with those in float32, from which they are taken for the same."""
 _STAGE = "Reading sequences with the backbone"
 
 
@@ -124,7 +128,7 @@ def open_store(
     width = encoder.width * n_vectors
     dtype = "<f2" if level == "residue" else "<f4"
     exactness = [
-        *(["half"] if reads_half(encoder) else []),
+        *(["half"] if reads_half(encoder, level) else []),
         *([f"{encoder.bits}bit"] if encoder.bits else []),
     ]
     name = "-".join([level, *map(str, layers), *exactness])
@@ -132,10 +136,32 @@ def open_store(
     return EmbeddingStore(folder, width, dtype)
 
 
-def reads_half(encoder: Encoder) -> bool:
-    """Whether sequences are read in bfloat16: on graphics cards that have it, where it is many times as fast."""
-    is_card = encoder.allows_half and encoder.device.type == "cuda"
-    return is_card and torch.cuda.is_bf16_supported(including_emulation=False)
+def reads_half(encoder: Encoder, level: Level) -> bool:
+    """Whether sequences are read in bfloat16: where that is faster and this backbone's vectors point the same way.
+
+    On a processor the layers above what is kept ("token") learn in float32, so what they begin with is float32 too.
+    """
+    if not encoder.allows_half:
+        return False
+    if encoder.device.type == "cuda":
+        is_quick = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        is_quick = level != "token" and encoder.is_packed and has_half_products() and is_flat(encoder.model)
+    if is_quick and encoder.agrees_in_half is None:
+        encoder.agrees_in_half = _agrees_in_half(encoder)
+    return is_quick and bool(encoder.agrees_in_half)
+
+
+def _agrees_in_half(encoder: Encoder) -> bool:
+    """Whether the vectors of made-up sequences have a cosine of `_ALIKE` with those in float32, on average."""
+    generator = np.random.default_rng(0)
+    letters = list(encoder.tokenizer.letters)
+    tokens = encoder.encode(["".join(generator.choice(letters, n)) for n in (30, 90)])
+    with torch.inference_mode():
+        exact = encoder(tokens).states.double()
+        with torch.autocast(encoder.device.type, torch.bfloat16):
+            half = encoder(tokens).states.double()
+    return float(torch.cosine_similarity(exact, half, dim=-1).mean()) >= _ALIKE
 
 
 def fingerprint(weights_folder: Path) -> str:
@@ -216,7 +242,7 @@ def _budget(encoder: Encoder, tokens: Tokens, level: Level, layers: Sequence[int
 def _run_pack(encoder: Encoder, tokens: Tokens, level: Level, layers: Sequence[int]) -> list[np.ndarray]:
     """Arrays of one pack; a pack that does not fit the memory is halved."""
     try:
-        is_half = reads_half(encoder)
+        is_half = reads_half(encoder, level)
         with torch.inference_mode(), torch.autocast(encoder.device.type, torch.bfloat16, enabled=is_half):
             if level == "token":
                 states = encoder.lower_states(tokens, layers).float().cpu().numpy()

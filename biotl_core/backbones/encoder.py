@@ -78,6 +78,8 @@ class Encoder(nn.Module):
         """Bits of each weight of the linear layers where they were loaded in few; None for whole numbers."""
         self.allows_half = True
         """Whether reading may be in half precision where the device has it."""
+        self.agrees_in_half: bool | None = None
+        """Whether its vectors in half precision are as good; None before anyone asked (see `embeddings.reads_half`)."""
 
     @property
     def width(self) -> int:

@@ -14,15 +14,24 @@ from torch import nn
 from transformers import EsmModel
 
 from biotl_core.backbones.attention import attention_by_sequence
-from biotl_core.backbones.matmul import choose_matmul
+from biotl_core.backbones.matmul import choose_matmul, has_half_products
 
 
 def can_read_flat(model: nn.Module) -> bool:
-    """An ESM-2-like model as transformers made it: rotary positions, plain linear layers (no adapters), no dropout
-    at work, nobody who asks for gradients or mixed precision, on a processor whose products oneDNN makes."""
-    if torch.is_grad_enabled() or not isinstance(model, EsmModel) or not choose_matmul():
+    """A model that `is_flat`, nobody who asks for gradients, and a processor whose products oneDNN makes.
+
+    Under autocast to bfloat16 the products are made in it, where the processor has them.
+    """
+    if torch.is_grad_enabled():
         return False
-    if torch.is_autocast_enabled("cpu"):  # numbers of two kinds, which the joined operations do not take
+    is_quick = has_half_products() if torch.is_autocast_enabled("cpu") else choose_matmul()
+    return is_quick and is_flat(model)
+
+
+def is_flat(model: nn.Module) -> bool:
+    """An ESM-2-like model on the processor as transformers made it: rotary positions, plain linear layers (no
+    adapters), no dropout at work."""
+    if not isinstance(model, EsmModel):
         return False
     weight = model.embeddings.word_embeddings.weight
     if weight.device.type != "cpu" or weight.dtype != torch.float32:
@@ -40,7 +49,7 @@ def read_flat(
     lengths: Sequence[int],
     layers: Sequence[int] = (),
 ) -> torch.Tensor:
-    """The last hidden states of sequences laid end to end.
+    """The last hidden states of sequences laid end to end, float32; under autocast their products are of bfloat16.
 
     Args:
         model: see `can_read_flat`.
@@ -52,15 +61,17 @@ def read_flat(
     Returns:
         `(tokens, width * (len(layers) + 1))`.
     """
-    states = model.embeddings(input_ids=ids[None], position_ids=positions[None])[0]
-    turns = _turns(model, positions)
-    seen = [states]
-    for layer in model.encoder.layer:
-        states = _read_layer(layer, states, turns, lengths)
-        seen.append(states if layers else None)
-    final = model.encoder.emb_layer_norm_after
-    seen[-1] = states if final is None else final(states)
-    return torch.cat([seen[i] for i in (*layers, -1)], dim=-1) if layers else seen[-1]
+    kind = torch.bfloat16 if torch.is_autocast_enabled("cpu") else torch.float32
+    with torch.autocast("cpu", enabled=False):  # which number is of which kind is said here
+        states = model.embeddings(input_ids=ids[None], position_ids=positions[None])[0]
+        turns = _turns(model, positions)
+        seen = [states]
+        for layer in model.encoder.layer:
+            states = _read_layer(layer, states, turns, lengths, kind)
+            seen.append(states if layers else None)
+        final = model.encoder.emb_layer_norm_after
+        seen[-1] = states if final is None else final(states)
+        return torch.cat([seen[i] for i in (*layers, -1)], dim=-1) if layers else seen[-1]
 
 
 def _turns(model: EsmModel, positions: torch.Tensor) -> torch.Tensor:
@@ -71,34 +82,37 @@ def _turns(model: EsmModel, positions: torch.Tensor) -> torch.Tensor:
 
 
 def _read_layer(
-    layer: nn.Module, states: torch.Tensor, turns: torch.Tensor, lengths: Sequence[int]
+    layer: nn.Module, states: torch.Tensor, turns: torch.Tensor, lengths: Sequence[int], kind: torch.dtype
 ) -> torch.Tensor:
     own = layer.attention.self
     heads, width = own.num_attention_heads, own.attention_head_size
-    weight, bias = _joined(own, heads, width)
-    both = _product(layer.attention.LayerNorm(states), weight, bias)
+    both = _product(layer.attention.LayerNorm(states).to(kind), *_joined(own, heads, width))
     by_head = both.view(len(states), 3 * heads, width).transpose(0, 1)
-    turned = torch.view_as_complex(by_head[: 2 * heads].reshape(2 * heads, len(states), width // 2, 2))
-    turned.mul_(turns)
-    query_key = torch.view_as_real(turned).view(2 * heads, len(states), width)
+    # Complex numbers are of float32.
+    pairs = by_head[: 2 * heads].float().reshape(2 * heads, len(states), width // 2, 2)
+    turned = torch.view_as_complex(pairs).mul_(turns)
+    query_key = torch.view_as_real(turned).view(2 * heads, len(states), width).to(kind)
     found = attention_by_sequence(
         query_key[:heads], query_key[heads:], by_head[2 * heads :], lengths, scaling=1.0
     )  # the query is scaled already
     states = _sum(found.flatten(1), layer.attention.output.dense, states)
     first = layer.intermediate.dense
-    inner = _product(layer.LayerNorm(states), first.weight, first.bias, "gelu")
+    inner = _product(layer.LayerNorm(states).to(kind), first.weight, first.bias, "gelu")
     return _sum(inner, layer.output.dense, states)
 
 
 def _product(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, activation: str = "none"
 ) -> torch.Tensor:
-    """`activation(x @ weight.T + bias)` in one call; the exact GELU."""
+    """`activation(x @ weight.T + bias)` in one call, of the kind of `x`; the exact GELU."""
+    weight, bias = weight.to(x.dtype), bias.to(x.dtype)
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], "none")
 
 
 def _sum(x: torch.Tensor, linear: nn.Linear, other: torch.Tensor) -> torch.Tensor:
-    """`linear(x) + other` in one call."""
+    """`linear(x) + other`, of the kind of `other`; in one call where both are of one kind."""
+    if x.dtype != other.dtype:
+        return other + _product(x, linear.weight, linear.bias)
     return torch.ops.mkldnn._linear_pointwise.binary(x, other, linear.weight, linear.bias, "add")
 
 

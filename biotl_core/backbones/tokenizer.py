@@ -48,7 +48,7 @@ class Tokenizer:
         self.unknown_id = self._slow.unk_token_id
         self.pad_id = self._slow.pad_token_id or 0
         self.mask_id = self._slow.mask_token_id
-        letters = _TEST_LETTERS[modality]
+        self.letters = letters = _TEST_LETTERS[modality]
         self._spaced = False
         self._table = self._byte_table(letters)
         first, second = self._encode(letters[0]), self._encode(letters[1])

@@ -20,6 +20,7 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 
 from biotl_core.backbones.encoder import PACKABLE, Encoder
+from biotl_core.backbones.matmul import has_half_products
 from biotl_core.backbones.tokenizer import Tokenizer, Tokens
 from biotl_core.data.dataset import Modality
 from biotl_core.errors import UserError
@@ -368,10 +369,7 @@ def _cut(length: int, crop_length: int) -> int:
 
 def _fast_numbers(device: torch.device) -> AbstractContextManager:
     """bfloat16 for products where the machine computes in it (three times the speed of float32 on such a CPU)."""
-    if device.type == "cpu":
-        is_there = torch.cpu.get_capabilities().get("avx512_bf16", False)
-    else:
-        is_there = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    is_there = has_half_products() if device.type == "cpu" else torch.cuda.is_bf16_supported()
     return torch.autocast(device.type, torch.bfloat16) if is_there else nullcontext()
 
 

@@ -23,7 +23,7 @@ from torch import nn
 from transformers import EsmConfig, EsmForMaskedLM, EsmModel, EsmTokenizer
 from transformers.models.esm import modeling_esm
 
-from biotl_core.backbones.embeddings import MemoryStore, embed
+from biotl_core.backbones.embeddings import MemoryStore, embed, reads_half
 from biotl_core.backbones.encoder import Encoder, load_encoder
 from biotl_core.backbones.likelihood import letter_log_probabilities, load_masked_model
 
@@ -63,9 +63,11 @@ class Race:
     peak_gflops: float
     """Of a large float32 product, 10^9 FLOPs a second and core, made by the quicker of the two libraries."""
     parity: float | None
-    """Relative difference of the engine's numbers from transformers'; None where the race has none."""
+    """Relative difference of the engine's float32 numbers from transformers'; None where the race has none."""
     peak_memory_gb: float
     """Of the process, all contestants together; on a graphics card what was allotted there."""
+    cosine: float | None = None
+    """The smallest cosine of the engine's vectors in half precision with transformers'; None where it has none."""
 
     def rows(self) -> list[dict[str, float | str]]:
         """A row a contestant: seconds, tokens a second, times as long as the engine, share of the peak."""
@@ -184,7 +186,9 @@ def race_embedding(shape: str, lengths: Sequence[int], repeats: int, device_name
     with tempfile.TemporaryDirectory() as name:
         folder = make_backbone(Path(name), SHAPES[shape])
         sequences = draw_proteins(lengths)
-        encoder = load_encoder(folder, "protein").to(device)
+        encoder, whole = (load_encoder(folder, "protein").to(device) for _ in range(2))
+        whole.allows_half = False
+        has_half = reads_half(encoder, "sequence")
         plain, eager = (plain_model(folder, kind).to(device) for kind in ("sdpa", "eager"))
         tokenizer = EsmTokenizer.from_pretrained(folder)
 
@@ -201,7 +205,8 @@ def race_embedding(shape: str, lengths: Sequence[int], repeats: int, device_name
 
         alone = [[i] for i in range(len(sequences))]
         ways = {
-            OURS: lambda: _own_means(encoder, sequences),
+            f"{OURS}, bfloat16" if has_half else OURS: lambda: _own_means(encoder, sequences),
+            **({f"{OURS}, float32": lambda: _own_means(whole, sequences)} if has_half else {}),
             "transformers, padded batches of 8": lambda: padded(plain, in_order(len(sequences), 8)),
             "transformers, one at a time": lambda: padded(plain, alone),
             "transformers, sorted, 4,096 tokens": lambda: padded(plain, _budgeted(lengths, _EXTRACT_TOKENS)),
@@ -215,13 +220,20 @@ def race_embedding(shape: str, lengths: Sequence[int], repeats: int, device_name
         few = sequences[:4]
         with torch.inference_mode(), as_released():
             expected = torch.cat([mean_vectors(plain, tokenizer, [s]) for s in few]).cpu().numpy()
-        found = _own_means(encoder, few)
-        parity = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+        parity = float(np.linalg.norm(_own_means(whole, few) - expected) / np.linalg.norm(expected))
+        cosine = _smallest_cosine(_own_means(encoder, few), expected) if has_half else None
         tokens = [n + 2 for n in lengths]
         contestants = run_in_turn(ways, repeats, device)
         work = forward_gflop(tokens, *SHAPES[shape][:2])
         return Race(
-            f"embed {shape}", contestants, sum(tokens), work, measure_peak(device), parity, memory_gb(device)
+            f"embed {shape}",
+            contestants,
+            sum(tokens),
+            work,
+            measure_peak(device),
+            parity,
+            memory_gb(device),
+            cosine,
         )
 
 
@@ -268,6 +280,10 @@ def race_scanning(shape: str, length: int, repeats: int, device_name: str) -> Ra
         return Race(
             f"scan {shape}", contestants, n_tokens, work, measure_peak(device), parity, memory_gb(device)
         )
+
+
+def _smallest_cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float((np.sum(a * b, axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))).min())
 
 
 def _own_means(encoder: Encoder, sequences: list[str]) -> np.ndarray:

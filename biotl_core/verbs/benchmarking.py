@@ -172,6 +172,7 @@ def race_to_dict(race: "Race") -> dict[str, Any]:
         "useful_gflop": race.useful_gflop,
         "peak_gflops": race.peak_gflops,
         "relative_difference": race.parity,
+        "smallest_cosine": race.cosine,
         "peak_memory_gb": race.peak_memory_gb,
         "ways": race.rows(),
     }
@@ -191,6 +192,7 @@ def tell_race(race: "Race") -> str:
     ]
     table = format_table([race.work, "seconds", "tokens a second", "times as long", "of the peak"], rows)
     parity = "" if race.parity is None else f" Relative difference from transformers: {race.parity:.1e}."
+    parity += "" if race.cosine is None else f" Smallest cosine of bfloat16: {race.cosine:.5f}."
     return (
         f"{table}\n{race.n_tokens:,} tokens; peak: {race.peak_gflops:,.0f} GFLOP a second in a large product; "
         f"{race.peak_memory_gb:.2f} GB at most.{parity}"
