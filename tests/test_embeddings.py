@@ -141,6 +141,14 @@ def test_half_precision_points_the_same_way_on_trained_weights(monkeypatch):
             assert 0.9999 <= cosine.mean() < 1.0
 
 
+def test_a_sequence_is_read_the_same_whatever_else_is_in_the_pack():
+    encoder = load_encoder(locate_backbone(find_backbone("biotl-protein")), "protein")
+    sequences = random_proteins([33] * 60)
+    together = embed(encoder, sequences, "sequence", MemoryStore())
+    alone = embed(encoder, sequences[7:8], "sequence", MemoryStore())
+    np.testing.assert_allclose(alone[0], together[7], rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("has_products", [True, False])
 def test_half_precision_is_for_processors_that_have_it(folder, monkeypatch, has_products):
     monkeypatch.setattr(embeddings, "has_half_products", lambda: has_products)

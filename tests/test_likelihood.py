@@ -1,11 +1,15 @@
 """The likelihood of letters: equal to transformers' own masked model asked one position at a time."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from biotl_core.backbones.catalogue import find_backbone
+from biotl_core.backbones.folders import MARGINALS_KEY
 from biotl_core.backbones.likelihood import (
     letter_log_probabilities,
     load_masked_model,
@@ -137,3 +141,16 @@ def test_the_embedded_backbone_ranks_mutants_better_than_chance(shared_data):
     table = pd.read_csv(shared_data / "sequences/protein_seq_regression/dms_grb2_abundance.csv.gz")
     found = zero_shot_scores(find_backbone("biotl-protein"), table["sequence"].tolist())
     assert spearmanr(found.scores, table["target"]).statistic > 0.1
+
+
+def test_a_backbone_is_asked_in_the_way_its_config_names(folder, tmp_path):
+    folder = shutil.copytree(folder, tmp_path / "taught")
+    parent, variants = "MKTAYIAKQR", ["MKTAYIAKQR", "MKTAYIAKQW", "MATAYIAKQR"]
+    assert zero_shot_scores(load_masked_model(folder, "protein"), variants, parent=parent).method == "masked"
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {MARGINALS_KEY: "wild_type"}))
+    found = zero_shot_scores(load_masked_model(folder, "protein"), variants, parent=parent)
+    asked = zero_shot_scores(
+        load_masked_model(folder, "protein"), variants, parent=parent, method="wild_type"
+    )
+    assert found.method == "wild_type" and (found.scores == asked.scores).all()

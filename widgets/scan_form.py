@@ -25,6 +25,10 @@ STORE = "scan"
 _RUN, _BACKBONE = "A finished run", "A backbone, without measurements"
 _TEXT_KEY = "scan-text"
 _METHODS: dict[BackboneMethod, tuple[str, str]] = {
+    "auto": (
+        "Automatic",
+        "The way this backbone is best at: quick for the embedded protein one, else careful.",
+    ),
     "masked": ("Careful", "Each position is hidden while the backbone is asked about it (masked marginals)."),
     "wild_type": (
         "Quick",
@@ -67,7 +71,7 @@ class ScanChoice(NamedTuple):
         text = "".join(self.text.split())
         data = text if text.isalpha() else "SEQUENCES.fasta"
         judge = {"run": self.run.folder} if self.run else {"backbone": self.backbone.name}
-        quick = {} if self.run or self.method == "masked" else {"marginals": self.method}
+        quick = {} if self.run or self.method == "auto" else {"marginals": self.method}
         return {"data": data, **judge, **quick, "outcome": self.outcome, "output": "scan.csv"}
 
 
@@ -82,13 +86,13 @@ def choose_scan() -> ScanChoice:
     if way == _RUN:
         run = choose_finished_run()
         outcome = _choose_outcome(run)
-        return ScanChoice(run, None, "masked", outcome, _choose_sequence(run, None))
+        return ScanChoice(run, None, "auto", outcome, _choose_sequence(run, None))
     left, right = st.columns([3, 2])
     with left:
         backbone = _choose_backbone()
     with right:
         method = st.segmented_control(
-            "How", list(_METHODS), required=True, **kept(STORE, "method", "masked"),
+            "How", list(_METHODS), required=True, **kept(STORE, "method", "auto"),
             format_func=lambda name: _METHODS[name][0],
             help=" ".join(f"**{title}**: {about}" for title, about in _METHODS.values()),
         )  # fmt: skip

@@ -17,8 +17,8 @@ _WEIGHTS_AT_ONCE = 2**20
 _LONGEST_EXPLICIT = {"training": 640, "reading": 4096}
 """Tokens of a sequence up to which attention on a CPU is made of plain products; in training their weights are kept."""
 
-_SMALLEST_SUM = 1e-30
-"""Of the weights before they are brought to 1; less has lost digits."""
+_SMALLEST_SUM, _LARGEST_SUM = 1e-30, 1e30
+"""Of the weights before they are brought to 1; beyond these digits are lost."""
 
 
 def packed_attention(
@@ -127,14 +127,16 @@ def _weighed(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     """`softmax(q @ k) @ v`.
 
     torch finds the largest of bfloat16 numbers slower than it raises e to them. Where nobody learns it is taken off
-    only where a sum of weights, which comes out of the same product as one column more, says that it must be.
+    only in the rows where a sum of weights, which comes out of the same product as one column more, says that it must
+    be; a row never depends on what else is in the pack.
     """
-    if q.dtype == torch.bfloat16 and not torch.is_grad_enabled():
-        found = (q @ k).exp_() @ torch.cat([v, v.new_ones(*v.shape[:-1], 1)], dim=-1)
-        sums = found[..., -1:]
-        if float(sums.amin()) > _SMALLEST_SUM and bool(torch.isfinite(found).all()):
-            return found[..., :-1] / sums
-    return (q @ k).softmax(dim=-1) @ v
+    if q.dtype != torch.bfloat16 or torch.is_grad_enabled():
+        return (q @ k).softmax(dim=-1) @ v
+    found = (q @ k).exp_() @ torch.cat([v, v.new_ones(*v.shape[:-1], 1)], dim=-1)
+    sums = found[..., -1:]
+    quick = found[..., :-1] / sums
+    is_safe = (sums > _SMALLEST_SUM) & (sums < _LARGEST_SUM)
+    return quick if is_safe.all() else torch.where(is_safe, quick, (q @ k).softmax(dim=-1) @ v)
 
 
 AttentionInterface.register("biotl_packed", packed_attention)

@@ -14,6 +14,8 @@ from biotl_core.errors import UserError
 NOTE_FILE = "biotl.json"
 """Written by BioTL beside a model it brought here: title, modality, hub_id, revision, licence; after adapting also
 note, adapted_from, run."""
+MARGINALS_KEY = "biotl_marginals"
+"""In the config of a backbone whose naming of letters is best asked in another way than with each one hidden."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model")
 RELATIVE_LIMIT = 2000
 """Letters for models whose config sets no limit (T5 counts distances): more than most were trained on."""
@@ -21,6 +23,11 @@ _LONGEST_HEADER = 100_000_000
 """Bytes of a safetensors header."""
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _ALPHABETS: dict[Modality, str] = {"protein": "ACDEFGHIKLMNPQRSTVWYXBZUO", "dna": "ACGTUN"}
+
+
+def usual_marginals(folder: Path) -> str:
+    """How a backbone is best asked about its letters: "masked" or "wild_type" (see `likelihood`)."""
+    return json.loads((folder / "config.json").read_text()).get(MARGINALS_KEY, "masked")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 Without any measurement this already ranks variants: a letter that the backbone finds unlikely at its place tends to do
 harm (Meier et al. 2021, "Language models enable zero-shot prediction of the effects of mutations on protein function",
 NeurIPS 34). Two ways: *wild-type marginals* read the sequence once as it is; *masked marginals* hide each position in
-turn, which costs one reading a position and is usually a little better.
+turn, which costs one reading a position and is usually a little better; not where a backbone was taught what its
+families allow at letters in sight, which its config then says (`folders.MARGINALS_KEY`).
 """
 
 import functools
@@ -20,6 +21,7 @@ from transformers import AutoConfig, AutoModelForMaskedLM
 from biotl_core.backbones.catalogue import Backbone, locate_backbone
 from biotl_core.backbones.embeddings import in_threads
 from biotl_core.backbones.encoder import PACK_TOKENS, PACKABLE, Encoder, own_limit, packs_of
+from biotl_core.backbones.folders import usual_marginals
 from biotl_core.backbones.tokenizer import Tokenizer, Tokens
 from biotl_core.data.alphabets import ALPHABETS
 from biotl_core.data.dataset import Modality
@@ -44,6 +46,8 @@ class MaskedModel(NamedTuple):
     """The letters that are judged: those of the alphabet with one meaning."""
     letter_ids: np.ndarray
     """Their token numbers."""
+    marginals: Marginals = "masked"
+    """How it is best asked."""
 
 
 class ZeroShot(NamedTuple):
@@ -103,8 +107,9 @@ def load_masked_model(
     encoder = Encoder(getattr(model, model.base_model_prefix), tokenizer, limit)
     letters = ALPHABETS[modality].letters
     ids = tokenizer.encode([letters])
+    numbers = ids.ids[0][ids.n_before :][: len(letters)]
     return MaskedModel(
-        encoder, _language_head(model, name), letters, ids.ids[0][ids.n_before :][: len(letters)]
+        encoder, _language_head(model, name), letters, numbers, usual_marginals(weights_folder)
     )
 
 
@@ -280,8 +285,8 @@ def zero_shot_scores(
         sequences: proteins or DNA.
         method: "masked" and "wild_type" sum the log-odds of a variant's mutations against the parent, which takes one
             look at the parent for all variants, and treats mutations as independent. "pseudo_likelihood" reads each
-            sequence once a letter, "single_pass" once. "auto" takes "masked" for variants of one sequence, else
-            "single_pass".
+            sequence once a letter, "single_pass" once. "auto" takes what the backbone is best at ("masked", unless
+            its config says otherwise) for variants of one sequence, else "single_pass".
         parent: the sequence that variants are compared with; the commonest letters where None.
         device: where to run, such as "cuda".
         control: progress and stop.
@@ -300,7 +305,7 @@ def zero_shot_scores(
     parent = parent or _common_parent(sequences)
     are_variants = parent is not None and all(len(sequence) == len(parent) for sequence in sequences)
     if method == "auto":
-        method = "masked" if are_variants else "single_pass"
+        method = model.marginals if are_variants else "single_pass"
     if method in ("pseudo_likelihood", "single_pass"):
         marginals: Marginals = "masked" if method == "pseudo_likelihood" else "wild_type"
         answers = letter_log_probabilities(model, sequences, marginals, control)

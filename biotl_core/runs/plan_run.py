@@ -107,7 +107,7 @@ def _likelihood(
         return None  # not every backbone can say how likely a letter is, and this is one view of several
     model.encoder.to(device)
     model.head.to(device)
-    return zero_shot_scores(model, sequences, method="masked", control=control).scores
+    return zero_shot_scores(model, sequences, method=model.marginals, control=control).scores
 
 
 def _columns(surrogate: Surrogate, guess: Guess) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from biotl_core.backbones.catalogue import locate_backbone
 from biotl_core.backbones.entries import Backbone
+from biotl_core.backbones.folders import usual_marginals
 from biotl_core.data.alphabets import ALPHABETS
 from biotl_core.data.dataset import Dataset, Modality
 from biotl_core.data.new_sequences import NewSequences
@@ -19,7 +20,7 @@ from biotl_core.runs.status import read_status
 
 MOST_SUBSTITUTIONS = 200_000
 """More is no question about a protein any more, but a genome in the wrong place."""
-BackboneMethod = Literal["masked", "wild_type"]
+BackboneMethod = Literal["auto", "masked", "wild_type"]
 TASKS = ("regression", "classification", "multilabel")
 """What a run must have learned to judge substitutions."""
 
@@ -38,14 +39,16 @@ class FinishedScan:
 
 
 def start_backbone_scan(
-    backbone: Backbone, new: NewSequences, source: str, method: BackboneMethod = "masked", device: str = "cpu"
+    backbone: Backbone, new: NewSequences, source: str, method: BackboneMethod = "auto", device: str = "cpu"
 ) -> Path:
-    """Launch the scan of sequences by a backbone without any training; the folder.
+    """Launch the scan of sequences by a backbone without any training, asked in the way it is best at where the method
+    is "auto"; the folder.
 
     Raises:
         UserError: molecules; the backbone is not on this computer; too many substitutions.
     """
-    locate_backbone(backbone)
+    weights_folder = locate_backbone(backbone)
+    method = usual_marginals(weights_folder) if method == "auto" else method
     request = {"backbone": backbone.name if backbone.folder is None else _address(backbone), "method": method}
     return _start(request | {"device": device, "modality": backbone.modality}, new, source, backbone.name)
 

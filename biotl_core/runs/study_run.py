@@ -90,7 +90,7 @@ class Workshop:
         model.encoder.to(self._accelerator.device)
         model.head.to(self._accelerator.device)
         found = zero_shot_scores(
-            model, dataset.table["sequence"], method="masked", control=self._control
+            model, dataset.table["sequence"], method=model.marginals, control=self._control
         ).scores
         predicted = {part: found[dataset.part(part).index] for part in ("validation", "test")}
         scores = {

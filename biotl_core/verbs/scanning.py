@@ -30,8 +30,8 @@ def add_scan(all_verbs: Any) -> None:
     judge.add_argument("--run", metavar="RUN", help="judge by a finished run")
     verb.add_argument("-o", "--output", metavar="OUT.csv", required=True)
     verb.add_argument(
-        "--marginals", choices=("masked", "wild_type"), default="masked",
-        help="backbones only: hide each position while asking about it, or read once (quick)",
+        "--marginals", choices=("auto", "masked", "wild_type"), default="auto",
+        help="backbones only: hide each position while asking about it, or read once (quick); auto: as it does best",
     )  # fmt: skip
     verb.add_argument(
         "--outcome", metavar="CLASS", help="runs of classes: the one whose probability is followed"
