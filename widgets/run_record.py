@@ -14,6 +14,7 @@ from biotl_core.evaluation.metrics import METRICS
 from biotl_core.learning.settings import METHODS, TrainingSettings
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.status import read_status
+from biotl_core.runs.verdict import passes_words
 from biotl_core.wording import plain, say_count, say_seconds
 from widgets.answers import draw_shell_command
 from widgets.settings_form import CHOICE_TEXTS, is_relevant
@@ -62,7 +63,8 @@ def _run_facts(folder: Path, config: dict[str, Any], result: dict[str, Any]) -> 
         ("Parts", ", ".join(f"{part} {counts.get(part, 0):,}" for part in PARTS)),
         ("Split", config.get("split", {}).get("sentence") or result["split"]),
         ("Backbone", result["backbone"]),
-        ("Passes", f"{result['epochs_run']}, the best was pass {result['best_epoch']}"),
+        ("Layer on top", result.get("said_head", "")),
+        ("Passes", passes_words(result)),
         ("Device", result["device"]),
         (
             "Time",
@@ -85,9 +87,8 @@ def _draw_facts(facts: list[tuple[str, str]]) -> None:
 
 def _draw_settings(settings: dict[str, Any], task_name: str, modality: Modality) -> None:
     """Every setting that had a say, in the words of the form."""
-    chosen = TrainingSettings.from_dict(
-        {field.name: settings[field.name] for field in fields(TrainingSettings) if field.name in settings}
-    )
+    known = {field.name for field in fields(TrainingSettings)} | {"letters"}  # of former versions
+    chosen = TrainingSettings.from_dict({name: value for name, value in settings.items() if name in known})
     rows = [
         (field.metadata["title"], say_choice(field.name, getattr(chosen, field.name)))
         for field in fields(TrainingSettings)
