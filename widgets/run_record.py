@@ -22,6 +22,10 @@ from widgets.shell_twin import train_command
 
 _COMPUTED = """
 - **Test part**: rows that training never saw. The best pass was chosen on the validation part alone.
+- **Layer on top**: what it reads beside the backbone's features (counts of words or atom groups as the simple methods
+  count them, letters by position) was chosen on the validation part too. Similarity to the training sequences is kernel
+  ridge regression (Rasmussen and Williams 2006); the say of each kind of features is what leaves single training
+  sequences out best.
 - **Intervals**: the test sequences are drawn with replacement and judged again, 1,000 times; the interval holds the
   middle 95 % (percentile bootstrap, Efron and Tibshirani 1993). They tell how the number would change with other
   test sequences of the same kind, not with another training set.
