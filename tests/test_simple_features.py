@@ -19,6 +19,7 @@ from biotl_core.data.alphabets import reverse_complement
 from biotl_core.data.dataset import Dataset
 from biotl_core.evaluation import features as describe
 from biotl_core.evaluation.metrics import evaluate
+from biotl_core.learning import words
 from biotl_core.learning.head import Head
 from biotl_core.learning.letters import VariedLetters
 from biotl_core.learning.model import Outputs, SequenceModel, build_model, load_model, save_model
@@ -184,6 +185,15 @@ def test_counts_of_words_by_hand():
     assert counts.letters == "AC" and columns[:2] == [0, 1]
     weighed = counts.mean[:2] / counts.weights[:2]
     assert np.allclose(weighed, [1.5 / 5**0.5, 1.5 / 5**0.5])
+
+
+def test_of_many_sequences_some_tell_the_words(monkeypatch):
+    monkeypatch.setattr(words, "_WORD_ROWS", 20)
+    monkeypatch.setattr(words, "_DIRECTION_ROWS", 10)
+    sequences = with_word().table["sequence"].tolist()
+    counts = WordCounts.of(sequences, "protein")
+    assert 5 <= counts.width <= 10
+    assert torch.equal(counts.read(sequences)[3:5], counts.read(sequences[3:5]))
 
 
 def test_unknown_words_say_nothing():

@@ -17,8 +17,9 @@ from biotl_core.data.dataset import Modality
 from biotl_core.evaluation import features as describe
 
 _MOST_DIRECTIONS = 512
-_DIRECTION_ROWS = 2000
-"""Training sequences whose differences the directions are; of more as many are drawn."""
+_WORD_ROWS, _DIRECTION_ROWS = 10_000, 2000
+"""Training sequences that say which words count and how much, and along which directions they differ; of more as many
+are drawn."""
 _CHUNK = 500
 """Sequences whose counts stand in memory with all columns at once."""
 
@@ -47,6 +48,8 @@ class WordCounts:
     @classmethod
     def of(cls, sequences: Sequence[str], modality: Modality) -> "WordCounts | None":
         """What is counted, from the training part alone; None where no word tells two sequences apart."""
+        drawn = np.random.default_rng(0).permutation(len(sequences))[:_WORD_ROWS]
+        sequences = [sequences[i] for i in drawn]
         letters = "" if modality == "molecule" else describe.Letters(sequences).letters
         counts = _counts(sequences, modality, letters)
         columns, weights = describe.useful_columns(counts, modality != "molecule")
@@ -54,8 +57,7 @@ class WordCounts:
             return None
         weights = weights.astype(np.float32)
         mean = np.asarray(counts[:, columns].mean(axis=0), np.float32) * weights
-        some = np.random.default_rng(0).permutation(len(sequences))[:_DIRECTION_ROWS]
-        rows = counts[some][:, columns].toarray() * weights - mean
+        rows = counts[:_DIRECTION_ROWS, columns].toarray() * weights - mean
         directions = _largest_directions(rows)
         if not directions.shape[1]:
             return None
