@@ -2,10 +2,10 @@
 
 For every set and backbone the rungs of the ladder (the last layer alone, LoRA, all of the model) from several seeds,
 beside the best simple method and the last layer on the same backbone from random weights (the twin, one seed), all on
-the same parts; `kernel` is the last layer as similarities, for numbers, beside a twin of its own; with `zero_shot`,
-for sets of variants, also the likelihood that the backbone gives without training. Each result is a line of the file
-named by `--results`; what is there already is not computed again. A whole set takes long on a processor: `--rows` and
-`--letters` draw smaller ones, which the table then says.
+the same parts, with the settings that are usual; with `zero_shot`, for sets of variants, also the likelihood that the
+backbone gives without training. Each result is a line of the file named by `--results`; what is there already is not
+computed again. A whole set takes long on a processor: `--rows` and `--letters` draw smaller ones, which the table then
+says.
 
 The interval of a score comes from drawing the test sequences again, widened by the scatter of the seeds.
 """
@@ -37,10 +37,8 @@ from biotl_core.progress import Control
 from biotl_core.runs.request import default_backbone
 from biotl_core.runs.tuning import Tuned
 
-TWIN, KERNEL, KERNEL_TWIN, ZERO_SHOT = "twin", "kernel", "kernel_twin", "zero_shot"
-RUNGS = (TWIN, "frozen", KERNEL_TWIN, KERNEL, "lora", "full", ZERO_SHOT)
-_TWINS = {KERNEL: KERNEL_TWIN, KERNEL_TWIN: KERNEL_TWIN}
-"""Random weights under the same head; `twin` where no other is named."""
+TWIN, ZERO_SHOT = "twin", "zero_shot"
+RUNGS = (TWIN, "frozen", "lora", "full", ZERO_SHOT)
 SIMPLE = "simple"
 _FLOORS = ("mean", "majority")
 
@@ -74,6 +72,8 @@ class Result:
     differences: dict[str, list[float]]
     """The metric minus that of the best simple method ("simple") and of the twin, each with its interval."""
     seconds: float
+    head: str = ""
+    """The layer on top, and what it read beside the backbone; "" where nothing learned."""
 
     @property
     def key(self) -> tuple:
@@ -108,11 +108,11 @@ class Ledger:
         with self.path.open("a") as file:
             file.write(json.dumps(asdict(result)) + "\n")
 
-    def predictions(self, weights: str, data: str, twin: str) -> Path:
-        """Where the test predictions of a twin lie."""
+    def predictions(self, weights: str, data: str) -> Path:
+        """Where the test predictions of the twin lie."""
         folder = self.path.with_suffix(".twins")
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{weights}-{data[:32]}{'' if twin == TWIN else f'-{twin}'}.npz"
+        return folder / f"{weights}-{data[:32]}.npz"
 
 
 @dataclass
@@ -155,13 +155,12 @@ class Bench:
         if found := self.ledger.find(key):
             return found
         began = time.process_time()
-        validation, said = self._look() if rung == ZERO_SHOT else self._train(rung, seed)
-        twin = _TWINS.get(rung, TWIN)
-        twin_path = self.ledger.predictions(self.weights, self.dataset.content_hash, twin)
-        if rung == twin:
+        validation, said, head = self._look() if rung == ZERO_SHOT else self._train(rung, seed)
+        twin_path = self.ledger.predictions(self.weights, self.dataset.content_hash)
+        if rung == TWIN:
             write_arrays(twin_path, said)
         rivals = {SIMPLE: self.simple[1]}
-        if rung != twin and twin_path.exists():
+        if rung != TWIN and twin_path.exists():
             rivals[TWIN] = read_arrays(twin_path)
         given = self.dataset.task_name, self.dataset.classes, self.true
         low, high = bootstrap_intervals(*given, said)[self.metric]
@@ -171,29 +170,28 @@ class Bench:
             self.metric, validation, evaluate(*given, said), low, high, self.simple[0],
             evaluate(*given, self.simple[1])[self.metric],
             {name: list(paired_difference(*given, said, other, self.metric)) for name, other in rivals.items()},
-            round(time.process_time() - began, 1),
+            round(time.process_time() - began, 1), head,
         )  # fmt: skip
         self.ledger.add(result)
         return result
 
-    def _train(self, rung: str, seed: int) -> tuple[float, Arrays]:
-        is_kernel = rung in (KERNEL, KERNEL_TWIN)
-        method = "frozen" if rung == TWIN or is_kernel else rung
-        head = "kernel" if is_kernel else "mlp"
-        settings = TrainingSettings(method=method, head=head, seed=seed).resolved(self.dataset.task)
+    def _train(self, rung: str, seed: int) -> tuple[float, Arrays, str]:
+        method = "frozen" if rung == TWIN else rung
+        settings = TrainingSettings(method=method, seed=seed).resolved(self.dataset.task)
         with TemporaryDirectory() as folder:
             tuned = Tuned.train(
                 self.dataset, self.folder, settings, Path(folder), make_accelerator("cpu", "auto"), Control(),
-                random_weights=rung in (TWIN, KERNEL_TWIN), aside="quality",
+                random_weights=rung == TWIN, aside="quality",
             )  # fmt: skip
         validation = tuned.training.state.best_score[0]
-        return validation, predict_examples(tuned.model, tuned.examples(self.dataset.part("test")))
+        said = predict_examples(tuned.model, tuned.examples(self.dataset.part("test")))
+        return validation, said, f"{tuned.model.settings.head}, {tuned.model.simple.kind}"
 
-    def _look(self) -> tuple[None, Arrays]:
+    def _look(self) -> tuple[None, Arrays, str]:
         model = load_masked_model(self.folder, self.dataset.modality)
         parent = zero_shot_scores(model, self.dataset.table["sequence"].tolist(), method="wild_type").parent
         sequences = self.dataset.part("test")["sequence"].tolist()
-        return None, zero_shot_scores(model, sequences, method="masked", parent=parent).scores
+        return None, zero_shot_scores(model, sequences, method="masked", parent=parent).scores, ""
 
 
 def main() -> None:
@@ -207,13 +205,14 @@ def main() -> None:
         if time.monotonic() > ends_at:
             print(f"The {choice.minutes:g} minutes are over before {name}, {rung}; call again to go on.\n")
             break
-        # Random weights, a head that is solved and one that does not learn are the same for every seed, or told once.
+        # Random weights and what does not learn are told once.
         for seed in range(choice.seeds if rung in ("frozen", "lora", "full") else 1):
             result = bench.run(rung, seed)
             found.append(result)
-            print(
-                f"{name} {rung} {seed}: {result.scores[result.metric]:.3f} ({result.seconds:g} s)", flush=True
-            )
+            score = f"{result.scores[result.metric]:.3f}"
+            print(f"{name} {rung} {seed}: {score} ({result.head}; {result.seconds:g} s)", flush=True)
+            if result.head.startswith("kernel"):
+                break  # solved, not learned by steps: the same from every seed
     print(table(found))
 
 
@@ -228,8 +227,6 @@ def _in_order(
                 continue
             if name not in benches:
                 benches[name] = Bench(name, *load_set(choice.data, SETS[name], cap), choice.backbone, ledger)
-            if rung in _TWINS and benches[name].dataset.task_name != "regression":
-                continue
             yield rung, name, benches[name]
 
 
@@ -276,7 +273,7 @@ def table(results: Sequence[Result]) -> str:
 
 def verdict(rungs: dict[str, list[Result]]) -> str:
     """In words, of the rung with the best validation score; "" where none learned."""
-    learned = {rung: found for rung, found in rungs.items() if rung in ("frozen", KERNEL, "lora", "full")}
+    learned = {rung: found for rung, found in rungs.items() if rung in ("frozen", "lora", "full")}
     if not learned:
         return ""
     rung = max(learned, key=lambda name: np.mean([one.validation for one in learned[name]]))
@@ -326,8 +323,6 @@ def _row(cells: Sequence[str]) -> str:
 _TITLES = {
     TWIN: "Twin",
     "frozen": "Frozen",
-    KERNEL_TWIN: "Twin, kernel head",
-    KERNEL: "Frozen, kernel head",
     "lora": "LoRA",
     "full": "Full",
     ZERO_SHOT: "Zero-shot",

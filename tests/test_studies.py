@@ -55,7 +55,7 @@ def test_below_the_ladder_variants_are_ranked_without_training(tmp_path, monkeyp
     table = table.assign(name=[f"v{i}" for i in range(44)], target=[float(i % 7) for i in range(44)])
     table["part"] = (["train"] * 24) + ["validation"] * 10 + ["test"] * 10
     dataset = Dataset(table[["name", "sequence", "target", "part"]], "protein", "regression", ())
-    settings = TrainingSettings(epochs=2).to_dict()
+    settings = TrainingSettings(epochs=2, head="mlp").to_dict()
     folder = create_run(
         {"backbone": str(backbone), "settings": settings, "device": "cpu"}, dataset, kind="train"
     )
@@ -123,6 +123,13 @@ def test_sentences_say_when_more_is_no_better():
     }  # fmt: skip
     assert "no more than chance" in study_sentence(same)
     assert set(STUDIES) == {"ladder", "curve", "seeds", "folds", "repeats", "search"}
+
+
+def test_a_layer_that_is_solved_is_the_same_from_every_seed():
+    rows = [{"label": f"seed {i}", "score": 0.5} for i in range(3)]
+    result = {"study": "seeds", "headline": "spearman", "rows": rows}
+    assert "solved at once" in study_sentence(result)
+    assert "scatter" in study_sentence(result | {"rows": [*rows, {"label": "seed 3", "score": 0.6}]})
 
 
 def test_the_shell_prints_the_answer(run, monkeypatch, capsys):

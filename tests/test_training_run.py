@@ -28,7 +28,7 @@ def make_run(backbone, task="regression", n=40, twin=False, **settings):
     dataset = make_dataset(task, n)
     parts = ["train"] * (n * 6 // 10) + ["validation"] * (n * 2 // 10) + ["test"] * (n * 2 // 10)
     dataset = dataset.with_parts(pd.Series(parts))
-    settings = TrainingSettings(**{"epochs": 3, "learning_rate": 1e-3, **settings})
+    settings = TrainingSettings(**{"epochs": 3, "learning_rate": 1e-3, "head": "mlp", **settings})
     config = {"backbone": backbone, "settings": settings.to_dict(), "device": "cpu", "random_twin": twin}
     return dataset, create_run(config, dataset, kind="train")
 

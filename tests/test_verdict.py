@@ -8,7 +8,9 @@ from biotl_core.runs.verdict import (
     answer_sentence,
     best_simple,
     comparison_note,
+    passes_words,
     rival,
+    solved_sentence,
     transfer_sentence,
     tuning_sentence,
 )
@@ -101,3 +103,24 @@ def test_only_runs_on_the_same_data_are_ranked():
     tasks = comparison_note({"a": make_result(), "b": make_result(task="classification")})
     assert not tasks[0]
     assert "different kinds of question" in tasks[1]
+
+
+def test_a_layer_that_was_solved_is_told_in_words():
+    line = {
+        "epoch": 1, "epochs": 1, "train_loss": 0.25, "validation_loss": 0.5, "metrics": {"spearman": 0.75},
+        "learning_rate": 0.0, "elapsed_seconds": 0.1,
+    }  # fmt: skip
+    said = solved_sentence([line], "spearman")
+    assert said is not None and all(
+        word in said for word in ("solved at once", "0.25", "0.5", "Spearman there: 0.75")
+    )
+    unvalidated = solved_sentence([line | {"metrics": {}, "validation_loss": float("nan")}], "spearman")
+    assert unvalidated is not None and "nan" not in unvalidated and "validation" not in unvalidated
+    assert solved_sentence([line | {"learning_rate": 1e-4}], "spearman") is None
+    assert solved_sentence([line, line], "spearman") is None and solved_sentence([], "spearman") is None
+
+
+def test_passes_are_told_where_there_were_some():
+    result = make_result(epochs_run=12, best_epoch=9)
+    assert "best of 12 passes" in passes_words(result) and "pass 9" in passes_words(result)
+    assert "without passes" in passes_words(result | {"settings": {"head": "kernel"}})

@@ -20,7 +20,7 @@ from biotl_core.runs.folder import (
     stop_run,
 )
 from biotl_core.runs.status import RESUMABLE_KINDS, RunStatus, read_status
-from biotl_core.runs.verdict import metric_title
+from biotl_core.runs.verdict import metric_title, solved_sentence
 from biotl_core.wording import plain_sentence, say_number, say_seconds
 from widgets.answers import NumberCard, draw_number_cards
 from widgets.frame import draw_error
@@ -121,6 +121,9 @@ def _say_running_time(status: RunStatus) -> str:
 
 
 def _draw_history(history: list[dict[str, Any]], headline: str) -> None:
+    if solved_sentence(history, headline):
+        draw_history(history, headline)
+        return
     last, title = history[-1], metric_title(headline)
     cards = [NumberCard("Pass over the data", f"{last['epoch']} of {last['epochs']}", help="Epoch.")]
     if best := _best_epoch(history, headline):
@@ -131,7 +134,10 @@ def _draw_history(history: list[dict[str, Any]], headline: str) -> None:
 
 
 def draw_history(history: list[dict[str, Any]], headline: str) -> None:
-    """The curves of the loss and of the headline metric, over the passes."""
+    """The curves of the loss and of the headline metric, over the passes; words where there were none."""
+    if sentence := solved_sentence(history, headline):
+        st.markdown(sentence)
+        return
     st.plotly_chart(plot_history(history, headline), key="history")
 
 

@@ -14,6 +14,7 @@ from biotl_core.evaluation.metrics import METRICS
 from biotl_core.learning.settings import METHODS, TrainingSettings
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.status import read_status
+from biotl_core.runs.verdict import passes_words
 from biotl_core.wording import plain, say_count, say_seconds
 from widgets.answers import draw_shell_command
 from widgets.settings_form import CHOICE_TEXTS, is_relevant
@@ -21,6 +22,10 @@ from widgets.shell_twin import train_command
 
 _COMPUTED = """
 - **Test part**: rows that training never saw. The best pass was chosen on the validation part alone.
+- **Layer on top**: what it reads beside the backbone's features (counts of words or atom groups as the simple methods
+  count them, letters by position) was chosen on the validation part too. Similarity to the training sequences is kernel
+  ridge regression (Rasmussen and Williams 2006); the say of each kind of features is what leaves single training
+  sequences out best.
 - **Intervals**: the test sequences are drawn with replacement and judged again, 1,000 times; the interval holds the
   middle 95 % (percentile bootstrap, Efron and Tibshirani 1993). They tell how the number would change with other
   test sequences of the same kind, not with another training set.
@@ -62,7 +67,8 @@ def _run_facts(folder: Path, config: dict[str, Any], result: dict[str, Any]) -> 
         ("Parts", ", ".join(f"{part} {counts.get(part, 0):,}" for part in PARTS)),
         ("Split", config.get("split", {}).get("sentence") or result["split"]),
         ("Backbone", result["backbone"]),
-        ("Passes", f"{result['epochs_run']}, the best was pass {result['best_epoch']}"),
+        ("Layer on top", result.get("said_head", "")),
+        ("Passes", passes_words(result)),
         ("Device", result["device"]),
         (
             "Time",
@@ -85,9 +91,8 @@ def _draw_facts(facts: list[tuple[str, str]]) -> None:
 
 def _draw_settings(settings: dict[str, Any], task_name: str, modality: Modality) -> None:
     """Every setting that had a say, in the words of the form."""
-    chosen = TrainingSettings.from_dict(
-        {field.name: settings[field.name] for field in fields(TrainingSettings) if field.name in settings}
-    )
+    known = {field.name for field in fields(TrainingSettings)} | {"letters"}  # of former versions
+    chosen = TrainingSettings.from_dict({name: value for name, value in settings.items() if name in known})
     rows = [
         (field.metadata["title"], say_choice(field.name, getattr(chosen, field.name)))
         for field in fields(TrainingSettings)

@@ -20,7 +20,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Model": (
         "pooling",
         "head",
-        "letters",
+        "simple_features",
         "layers",
         "neighbours",
         "both_strands",
@@ -42,8 +42,12 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
         "first": ("First token", "The summary token in front of the sequence, where the backbone has one."),
     },
     "head": {
+        "auto": (
+            "Automatic",
+            "Similarity for up to 4,000 sequences on a fixed backbone, else one hidden layer.",
+        ),
         "linear": ("Straight line", "One weight a feature; hardest to overfit."),
-        "mlp": ("One hidden layer", "Can bend; the usual choice."),
+        "mlp": ("One hidden layer", "Can bend; learns pass by pass."),
         "kernel": (
             "Similarity",
             "Each measured sequence counts by how alike it is; often best with few of them.",
@@ -56,10 +60,12 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
             "Twice the features; a little better for values at each position, not for whole sequences.",
         ),
     },
-    "letters": {
-        "auto": ("Automatic", "Where it is better on the validation part."),
-        "yes": ("Yes", "Where all sequences are of one length."),
-        "no": ("No", "What the backbone sees alone."),
+    "simple_features": {
+        "auto": ("Automatic", "What does best on the validation part."),
+        "none": ("Nothing", "What the backbone sees alone."),
+        "letters": ("Letters by position", "Where all sequences are of one length."),
+        "counts": ("Counts of words", "Or of atom groups, for molecules."),
+        "both": ("Letters and counts", "Each kind with its own say."),
     },
     "lora_targets": {
         "attention": ("Attention layers", "Fewer weights, usually enough."),
@@ -113,7 +119,7 @@ def is_relevant(
         "lora_alpha": settings.method == "lora",
         "lora_targets": settings.method == "lora",
         "pooling": not task.is_per_residue,
-        "letters": not (task.is_per_residue or settings.both_strands),
+        "simple_features": not task.is_per_residue,
         "neighbours": task.is_per_residue,
         "both_strands": modality == "dna" and settings.method == "frozen" and not task.is_per_residue,
         "class_weights": task.is_class,

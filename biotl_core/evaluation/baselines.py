@@ -34,7 +34,6 @@ MOST_ROWS = (20_000, 5_000)
 """Of more training and validation sequences as many are sampled: simple methods gain little from more."""
 MOST_RESIDUES = 300_000
 """The same for residues of either part."""
-_KMER_SIZES: dict[Modality, tuple[int, ...]] = {"protein": (1, 2, 3), "dna": (1, 2, 3, 4, 5, 6)}
 _FOREST_SIZES = (1, 2)
 """A forest sees short words only: it looks at columns one by one, and long words are too many and too rare."""
 _SHARED_KMER_SIZE: dict[Modality, int] = {"protein": 4, "dna": 8}
@@ -181,7 +180,7 @@ def _descriptions(dataset: Dataset) -> dict[str, _Description]:
         explanation = "how often each group of neighbouring atoms occurs (Morgan fingerprint, radius 2)"
         make = cache(lambda: describe.fingerprints(sequences))
         return {"fingerprint": _Description("atom groups", explanation, make)}
-    sizes = _KMER_SIZES[dataset.modality]
+    sizes = describe.WORD_SIZES[dataset.modality]
     descriptions = {}
     if _has_one_length(dataset):
         descriptions["one_hot"] = _Description(

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
+from biotl_core.data.dataset import Modality
+
+WORD_SIZES: dict[Modality, tuple[int, ...]] = {"protein": (1, 2, 3), "dna": (1, 2, 3, 4, 5, 6)}
+"""Letters of the words that are counted."""
 WINDOW = 7
 """Neighbours on each side that a residue's window holds."""
 FINGERPRINT_BITS = 2048
@@ -16,11 +20,11 @@ _CHUNK = 2000
 
 
 class Letters:
-    """The letters of some sequences, numbered 0..n-1 in alphabetical order."""
+    """The letters of some sequences, numbered 0..n-1 in alphabetical order; all others are -1."""
 
     def __init__(self, sequences: Sequence[str]) -> None:
         self.letters = "".join(sorted(set().union(*map(set, sequences))))
-        self._table = np.zeros(256, dtype=np.int64)
+        self._table = np.full(256, -1, dtype=np.int64)
         self._table[_as_bytes(self.letters)] = np.arange(len(self.letters))
 
     def __len__(self) -> int:
@@ -55,12 +59,13 @@ def one_hot(sequences: Sequence[str]) -> sparse.csr_array:
     return sparse.csr_array((ones, columns.ravel(), starts), shape=(n, n_places * len(letters)))
 
 
-def kmers(sequences: Sequence[str], sizes: Sequence[int]) -> sparse.csr_array:
+def kmers(sequences: Sequence[str], sizes: Sequence[int], letters: Letters | None = None) -> sparse.csr_array:
     """How often each word of each size occurs, scaled to length 1 within a size: `(n, sum of n_letters ** size)`.
 
-    Scaling each size by itself makes long and short sequences, and short and long words, count alike.
+    Scaling each size by itself makes long and short sequences, and short and long words, count alike. Words with other
+    letters than those given (without any: those of the sequences) are left out.
     """
-    letters = Letters(sequences)
+    letters = letters or Letters(sequences)
     chunks = [sequences[start : start + _CHUNK] for start in range(0, len(sequences), _CHUNK)]
     rows = [
         sparse.hstack([_unit_rows(_kmer_counts(chunk, size, letters)) for size in sizes], format="csr")
@@ -73,11 +78,13 @@ def _kmer_counts(sequences: Sequence[str], size: int, letters: Letters) -> spars
     codes, lengths = letters.codes(sequences), lengths_of(sequences)
     n_words = max(len(codes) - size + 1, 0)  # also those that reach into the next sequence
     word = np.zeros(n_words, dtype=np.int64)
+    is_known = np.ones(n_words, dtype=bool)
     for i in range(size):
         word = word * len(letters) + codes[i : i + n_words]
+        is_known &= codes[i : i + n_words] >= 0
     row = np.repeat(np.arange(len(sequences)), lengths)
-    is_within = row[:n_words] == row[size - 1 : size - 1 + n_words]
-    row, word = row[:n_words][is_within], word[is_within]
+    is_counted = is_known & (row[:n_words] == row[size - 1 : size - 1 + n_words])
+    row, word = row[:n_words][is_counted], word[is_counted]
     counts = sparse.coo_array(
         (np.ones(len(row), dtype=np.float32), (row, word)), shape=(len(sequences), len(letters) ** size)
     )
@@ -148,22 +155,33 @@ def residue_windows(
 
 
 def scaled(features: sparse.csr_array, train: np.ndarray, evenly: bool) -> sparse.csr_array:
-    """Features ready for a penalised straight line: rows of mean squared length 1, without useless columns.
-
-    Columns that are 0 in all but one training row, or the same in all, tell no training rows apart and are
-    dropped.
+    """Features ready for a penalised straight line (see `useful_columns`): `(n, kept columns)`.
 
     Args:
-        features: `(n, d)`. train: indices of the training rows, which alone decide. evenly: lift rare
-        columns, dividing each by the square root of its standard deviation (Pareto scaling): the
-            penalty would else forbid rare words a say.
+        features: `(n, d)`.
+        train: indices of the training rows, which alone decide.
+        evenly: lift rare columns.
     """
-    rows = features[train]
-    present = np.bincount(rows.indices, minlength=features.shape[1])
+    kept, weights = useful_columns(features[train], evenly)
+    return (features[:, kept] @ sparse.diags_array(weights)).tocsr()
+
+
+def useful_columns(rows: sparse.csr_array, evenly: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Which columns tell rows apart, and what to multiply each with so that rows have a mean squared length of 1.
+
+    Columns that are 0 in all but one row, or the same in all, are dropped.
+
+    Args:
+        rows: of the training part, `(n, d)`.
+        evenly: lift rare columns, dividing each by the square root of its standard deviation (Pareto scaling): a
+            penalty would else forbid rare words a say.
+
+    Returns:
+        Indices `(n_kept,)` and weights `(n_kept,)`.
+    """
+    present = np.bincount(rows.indices, minlength=rows.shape[1])
     mean, squares = rows.mean(axis=0), rows.multiply(rows).mean(axis=0)
     variance = squares - mean**2
     kept = np.flatnonzero((present >= 2) & (variance > 1e-6 * squares))
-    features = features[:, kept]
     weights = variance[kept] ** -0.25 if evenly else np.ones(len(kept))
-    mean_square = (squares[kept] * weights**2).sum() or 1.0
-    return (features @ sparse.diags_array(weights / np.sqrt(mean_square))).tocsr()
+    return kept, weights / np.sqrt((squares[kept] * weights**2).sum() or 1.0)

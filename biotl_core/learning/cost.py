@@ -9,7 +9,13 @@ from biotl_core.backbones.catalogue import Backbone, backbone_state, list_backbo
 from biotl_core.data.dataset import PARTS, Dataset, Part
 from biotl_core.data.tasks import TASKS, TaskName
 from biotl_core.hardware import Device
-from biotl_core.learning.settings import METHODS, TrainingSettings, TuningMethod, last_layer_settings
+from biotl_core.learning.settings import (
+    METHODS,
+    MOST_ANCHORS,
+    TrainingSettings,
+    TuningMethod,
+    last_layer_settings,
+)
 from biotl_core.learning.speed import Speed, count_tokens, forward_flops, read_speed, size_millions
 from biotl_core.wording import say_about, say_seconds
 
@@ -22,6 +28,10 @@ _START_SECONDS = 12.0
 """Starting the worker, loading the backbone, simple methods and figures of a small set."""
 _STEP_SECONDS = 0.002
 """Bookkeeping at every change of the weights, whatever the size of the model."""
+_SOLVE_SECONDS, _COUNT_SECONDS = 0.8, 1.5
+"""To solve a head of similarities of 1,000 rows (4,000: 6 s), and to count the words of a million letters."""
+_SOLVE_BYTES = 40.0
+"""For each pair of training rows while it is solved: five matrices of double precision."""
 _HEAD_WIDTH = 256
 _HEAD_CHANNELS = 64
 """Of a head that reads neighbours; as in `learning.model`."""
@@ -131,11 +141,27 @@ def count_seconds(backbone: Backbone, workload: Workload, settings: TrainingSett
 
     Beside a model of which more than the last layer was tuned, the last layer alone is trained for comparison.
     """
+    settings = settings.with_head(len(workload.lengths["train"]))
     seconds = _START_SECONDS + _training_seconds(backbone, workload, settings, speed)
+    seconds += _choosing_seconds(workload, settings)
     if settings.method in ("lora", "full") and settings.processes == 1:
         alone = last_layer_settings(settings, TASKS[workload.task_name])
+        alone = alone.with_head(len(workload.lengths["train"]))
         seconds += _training_seconds(backbone, workload, alone, speed)
     return seconds
+
+
+def _choosing_seconds(workload: Workload, settings: TrainingSettings) -> float:
+    """The last layers that are solved to choose what is read beside the backbone, or to be the model."""
+    n_ways = 1 if settings.head == "kernel" else 0
+    can_choose = (
+        settings.method != "scratch" and settings.processes == 1 and len(workload.lengths["validation"])
+    )
+    if settings.simple_features == "auto" and can_choose:
+        n_ways = 4 if len(np.unique(workload.lengths["train"])) == 1 else 2
+    rows = min(len(workload.lengths["train"]), MOST_ANCHORS)
+    counted = 1e-6 * sum(int(lengths.sum()) for lengths in workload.lengths.values())
+    return n_ways * (_SOLVE_SECONDS * (rows / 1000) ** 1.5 + _COUNT_SECONDS * counted)
 
 
 def _training_seconds(
@@ -147,7 +173,8 @@ def _training_seconds(
         is_per_residue = TASKS[workload.task_name].is_per_residue
         forward = (2.0 if is_per_residue or settings.both_strands else 1.0) * sum(flops.values())
         head_size = _head_size(backbone, workload, settings)
-        training = settings.epochs * 6.0 * head_size * _head_rows(backbone, workload, settings)
+        n_passes = 0 if settings.head == "kernel" else settings.epochs  # solved, not learned by steps
+        training = n_passes * 6.0 * head_size * _head_rows(backbone, workload, settings)
     else:
         # Validation is read after each pass; at the end all twice: to predict, and to check what is saved. Layers
         # that do not learn are read once more, before all this.
@@ -182,7 +209,9 @@ def count_memory_gb(
         is_per_residue = TASKS[workload.task_name].is_per_residue
         n_rows = sum(int(n.sum()) if is_per_residue else 3 * len(n) for n in tokens.values())
         features = 4.0 * _n_layers(settings) * width * n_rows if device.kind != "cuda" else 0.0
-        return _BASE_GB[device.kind] + (bytes_each * parameters + passing + features) / 2**30
+        n_alike = min(len(workload.lengths["train"]), MOST_ANCHORS)
+        solving = 0.0 if is_per_residue or device.kind == "cuda" else _SOLVE_BYTES * n_alike**2
+        return _BASE_GB[device.kind] + (bytes_each * parameters + passing + features + solving) / 2**30
     is_half = device.kind == "cuda" and settings.precision != "float32"
     share = _learning_share(backbone, settings)
     layers = share * max(backbone.layers, 6)

@@ -20,6 +20,8 @@ class Examples:
     """Tokens; or for a frozen backbone `(n, n_features)`, per residue a list of `(length, n_features)`."""
     targets: Targets | None
     """As `Dataset.target_values`; None for sequences to predict."""
+    beside: torch.Tensor | None = None
+    """Simple features beside what is made of tokens, `(n, width)`; ready features have theirs among them."""
 
     def __len__(self) -> int:
         return len(self.inputs.ids) if isinstance(self.inputs, Tokens) else len(self.inputs)
@@ -32,9 +34,10 @@ class Examples:
             inputs = self.inputs[torch.from_numpy(np.array(indices))]
         else:
             inputs = [self.inputs[i] for i in indices]
+        beside = None if self.beside is None else self.beside[torch.from_numpy(np.array(indices))]
         if isinstance(self.targets, list):
-            return Examples(inputs, [self.targets[i] for i in indices])
-        return Examples(inputs, None if self.targets is None else self.targets[indices])
+            return Examples(inputs, [self.targets[i] for i in indices], beside)
+        return Examples(inputs, None if self.targets is None else self.targets[indices], beside)
 
     def n_letters(self, i: int) -> int:
         """Letters of a sequence that the backbone reads: the outputs it gives per residue."""
@@ -69,11 +72,15 @@ class Examples:
     ) -> torch.Tensor:
         """Head outputs of a piece, the rows of its sequences end to end."""
         if isinstance(self.inputs, Tokens):
-            return model(self.inputs.at(piece))
+            return model(self.inputs.at(piece), self.beside_of(piece, device))
         if isinstance(self.inputs, torch.Tensor):
             return head(self.inputs[piece].to(device))
         features = np.concatenate([self.inputs[i] for i in piece]).astype(np.float32)
         return head(torch.from_numpy(features).to(device), [self.n_letters(i) for i in piece])
+
+    def beside_of(self, piece: list[int], device: torch.device) -> torch.Tensor | None:
+        """Simple features of a piece; None where there are none."""
+        return None if self.beside is None else self.beside[piece].to(device)
 
     def piece_targets(self, piece: Sequence[int]) -> np.ndarray:
         """Targets of a piece, rows as in `outputs`; per residue cut to the letters read."""

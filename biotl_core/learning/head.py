@@ -1,8 +1,6 @@
 """Head: from the features of a backbone to the numbers or classes of a task."""
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,13 +8,12 @@ from torch import nn
 from torch.nn import functional
 
 from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.similarity import Similarity
 
 _HIDDEN_WIDTH = 256
 """Width of the hidden layer of an MLP head, at most."""
 _CHANNELS = 64
 """Of a head that reads neighbours: wider ones learn little more at twice the time."""
-_MOST_ANCHORS = 4000
-"""Training rows that a head of similarities keeps; of more as many are drawn."""
 _MOST_DIRECTIONS = 1024
 """Principal directions of the features that a head reads, at most."""
 _SHRINKAGE_ROWS = 5000
@@ -28,54 +25,63 @@ class Head(nn.Module):
 
     Features of a frozen backbone are strongly correlated, and what tells relatives apart lies in their small
     directions, which gradient descent reaches last. They are therefore turned to their principal directions and these
-    brought half-way to one spread (fourth root of the variance; Ledoit and Wolf 2004 say how far to trust it).
+    brought half-way to one spread (fourth root of the variance; Ledoit and Wolf 2004 say how far to trust it). What
+    stands beside them (letters, counts of words) has a scale of its own and is only centred.
 
     For a value at each position the head may read its neighbours too; then its layers are convolutions along the
     sequence.
     """
 
-    def __init__(self, widths: Sequence[int], n_outputs: int, settings: TrainingSettings):
+    def __init__(self, widths: Sequence[int], n_outputs: int, settings: TrainingSettings, n_turned: int = 1):
         """Args:
         widths: of the kinds of features that stand side by side; each kind counts as much as any other.
         n_outputs: numbers a row.
         settings: resolved.
+        n_turned: how many kinds, from the first, are standardised and turned; in models of former versions all are.
         """
         super().__init__()
         self.widths, n_features = tuple(widths), sum(widths)
         self.reach = settings.neighbours or 0
         # Down to few channels is a turn of its own, and a learned one.
         self.is_turned = settings.method == "frozen" and not self.reach
-        turned = [min(n, _MOST_DIRECTIONS) for n in widths] if self.is_turned else list(widths)
-        self.turned, width = turned, sum(turned)
+        first, beside = self.widths[:n_turned], self.widths[n_turned:]
+        self.turned = [min(n, _MOST_DIRECTIONS) for n in first] if self.is_turned else list(first)
         self.register_buffer("feature_mean", torch.zeros(n_features))
         self.register_buffer("feature_scale", torch.ones(n_features))
         if self.is_turned:
-            self.register_buffer("feature_turn", torch.eye(n_features, width))
+            self.register_buffer("feature_turn", torch.eye(sum(first), sum(self.turned)))
         self.register_buffer("target_mean", torch.zeros(1))
         self.register_buffer("target_scale", torch.ones(1))
+        kinds = [*self.turned, *beside]
         if settings.head == "kernel":
-            self.layers = _Similarity(turned)
+            self.layers = Similarity(kinds, n_outputs)
         else:
-            self.layers = (_neighbour_layers if self.reach else _layers)(width, n_outputs, settings)
+            self.layers = (_neighbour_layers if self.reach else _layers)(sum(kinds), n_outputs, settings)
 
     def fit_features(self, features: torch.Tensor) -> None:
-        """Take mean, spread and directions of the features `(n, n_features)` from the training part."""
-        features = features.double()
-        spread = features.std(dim=0, correction=0)
-        self.feature_mean.copy_(features.mean(dim=0))
-        self.feature_scale.copy_(torch.where(spread > 1e-6, spread, 1.0))
-        # A kind of many features would drown one of few.
-        shares = [(n * len(self.widths) / len(spread)) ** 0.5 for n in self.widths]
+        """Take mean, spread and directions of the features `(n, n_features)` from the training part.
+
+        Those of the backbone are standardised (and turned); each kind beside them is brought to their length.
+        """
+        first, *beside = features.split(self.widths, dim=1)
+        mean, spread = first.double().mean(dim=0), first.double().std(dim=0, correction=0)
+        spread = torch.where(spread > 1e-6, spread, 1.0)
+        scaled = ((first - mean) / spread).float()
+        each = len(self.widths) ** 0.5
         if self.is_turned:
-            kinds = self._scaled(features.float()).split(self.widths, dim=1)
-            turns = [
-                _half_whitening(kind, width) / share
-                for kind, width, share in zip(kinds, self.turned, shares, strict=True)
-            ]
-            self.feature_turn.copy_(torch.block_diag(*turns))
+            turn = _half_whitening(scaled, self.turned[0])
+            self.feature_turn.copy_(turn / each)
+            scaled = scaled @ turn.to(scaled)
         else:
-            each = torch.tensor(shares).repeat_interleave(torch.tensor(self.widths))
-            self.feature_scale.mul_(each.to(self.feature_scale))
+            spread = spread * each
+        length = _mean_length(scaled)
+        means, scales = [mean], [spread]
+        for kind in beside:
+            means.append(kind.double().mean(dim=0))
+            own = _mean_length(kind - means[-1])
+            scales.append(torch.full_like(means[-1], float(own / length) * each if own > 0 else 1.0))
+        self.feature_mean.copy_(torch.cat(means))
+        self.feature_scale.copy_(torch.cat(scales))
 
     def fit_targets(self, targets: np.ndarray) -> None:
         """Take mean and spread of the known training targets, so that the head learns numbers around zero."""
@@ -86,14 +92,23 @@ class Head(nn.Module):
     @property
     def is_solved(self) -> bool:
         """True where the head has its answer at once, without steps."""
-        return isinstance(self.layers, _Similarity)
+        return isinstance(self.layers, Similarity)
 
-    def solve(self, features: torch.Tensor, targets: np.ndarray) -> None:
-        """The answer of a head that learns without steps, from the training part; after `fit_features, fit_targets`."""
-        known = torch.from_numpy(np.isfinite(targets)).to(features.device)
-        aims = torch.from_numpy(np.asarray(targets, np.float32)).to(features.device)
-        aims = (aims - self.target_mean) / self.target_scale
-        self.layers.solve((self._scaled(features.float()) @ self.feature_turn)[known], aims[known])
+    def solve(self, features: torch.Tensor, targets: np.ndarray, loss: str) -> None:
+        """The answer of a head that learns without steps, from the training part; after `fit_features, fit_targets`.
+
+        Args:
+            features: `(n, n_features)`.
+            targets: as `Dataset.target_values`; rows without any are left out.
+            loss: the name of the one that judges.
+        """
+        aims = torch.from_numpy(np.asarray(targets))
+        if aims.ndim == 1 and aims.is_floating_point():
+            aims = ((aims - self.target_mean.cpu()) / self.target_scale.cpu()).float()
+        measured = torch.isfinite(aims) if aims.is_floating_point() else aims >= 0
+        is_known = measured.any(dim=1) if aims.ndim == 2 else measured
+        rows = self._turned(features.float())[is_known.to(features.device)]
+        self.layers.solve(rows, aims[is_known], loss)
 
     def forward(self, features: torch.Tensor, lengths: Sequence[int] = ()) -> torch.Tensor:
         """Outputs `(n, n_outputs)`: numbers in units of `target_scale` around `target_mean`, or logits.
@@ -102,13 +117,27 @@ class Head(nn.Module):
             features: `(n, n_features)`; per residue, those of several sequences end to end.
             lengths: letters of each sequence, where the rows are residues.
         """
-        scaled = self._scaled(features)
         if self.reach:
+            scaled = self._scaled(features)
             return self.layers(scaled, _places_apart(lengths, self.reach).to(scaled.device))
-        return self.layers(scaled @ self.feature_turn if self.is_turned else scaled)
+        return self.layers(self._turned(features))
+
+    def _turned(self, features: torch.Tensor) -> torch.Tensor:
+        """What the layers read."""
+        scaled = self._scaled(features)
+        if not self.is_turned:
+            return scaled
+        n = len(self.feature_turn)
+        turned = scaled[:, :n] @ self.feature_turn
+        return turned if n == scaled.shape[1] else torch.cat([turned, scaled[:, n:]], dim=1)
 
     def _scaled(self, features: torch.Tensor) -> torch.Tensor:
         return (features - self.feature_mean) / self.feature_scale
+
+
+def _mean_length(rows: torch.Tensor) -> torch.Tensor:
+    """The root of the mean squared length."""
+    return rows.square().sum(dim=1).mean().sqrt()
 
 
 def _layers(width: int, n_outputs: int, settings: TrainingSettings) -> nn.Sequential:
@@ -188,67 +217,22 @@ def _places_apart(lengths: Sequence[int], gap: int) -> torch.Tensor:
 def _half_whitening(scaled: torch.Tensor, width: int) -> torch.Tensor:
     """The matrix `(n_features, width)` that turns standardised features to their `width` largest directions.
 
-    Each is divided by the fourth root of its variance, shrunk towards the mean variance where there are few rows.
+    Each is divided by the fourth root of its variance, shrunk towards the mean variance where there are few rows. Where
+    training rows do not differ at all nothing can be learned, and what new rows have there is left out (zeros).
     """
     from sklearn.covariance import ledoit_wolf_shrinkage
 
     rows = scaled[torch.randperm(len(scaled), generator=torch.Generator().manual_seed(0))[:_SHRINKAGE_ROWS]]
     shrinkage = min(float(ledoit_wolf_shrinkage(rows.cpu().numpy())), 0.99)
-    centred = scaled.double()
-    variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))
-    variances = variances.flip(0)[:width].clamp(min=0)
     floor = shrinkage / (1 - shrinkage) + 1e-3  # features are standardised, so the mean variance is 1
-    return directions.flip(1)[:, :width] / (variances + floor) ** 0.25
-
-
-class _Similarity(nn.Module):
-    """A number for each training row, weighed by how alike it is: kernel ridge regression, or a Gaussian process' mean.
-
-    (Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq. 2.25.) Each kind of features has a
-    Gaussian kernel as wide as its median squared distance; how much noise to expect is what leaves single rows out best
-    (their equation 5.12). Nothing is learned by steps: `solve` gives the answer.
-    """
-
-    def __init__(self, widths: Sequence[int]):
-        super().__init__()
-        self.widths = tuple(widths)
-        self.register_buffer("anchors", torch.zeros(0, sum(widths)))
-        self.register_buffer("coefficients", torch.zeros(0))
-        self.register_buffer("spans", torch.ones(len(self.widths)))
-        self.register_buffer("left_out_loss", torch.tensor(0.0))
-
-    def solve(self, rows: torch.Tensor, targets: torch.Tensor) -> None:
-        """Take the training rows `(n, width)` and the numbers that go with them `(n,)`, centred."""
-        chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:_MOST_ANCHORS]
-        self.anchors, targets = rows[chosen].contiguous(), targets[chosen].double()
-        distances = [_squared_distances(part, part) for part in self._kinds(self.anchors)]
-        self.spans = torch.stack([d.median().clamp(min=1e-6) for d in distances]).float()
-        alike = sum(torch.exp(-d / span) for d, span in zip(distances, self.spans, strict=True)).double()
-        variances, directions = torch.linalg.eigh(alike)
-        best = math.inf
-        for noise in torch.logspace(-4, 2, 25, dtype=torch.float64):
-            inverse = directions / (variances + noise) @ directions.T
-            found = inverse @ targets
-            loss = float((found / inverse.diagonal()).square().mean())
-            if loss < best:
-                best, self.coefficients = loss, found.float()
-        self.left_out_loss.fill_(best)
-
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """`(n, 1)`."""
-        pairs = zip(self._kinds(rows), self._kinds(self.anchors), self.spans, strict=True)
-        alike = sum(torch.exp(-_squared_distances(own, known) / span) for own, known, span in pairs)
-        return (alike @ self.coefficients)[:, None]
-
-    def _kinds(self, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return rows.split(self.widths, dim=1)
-
-    def _load_from_state_dict(self, state: dict, prefix: str, *rest: Any) -> None:
-        for name in ("anchors", "coefficients"):  # as many rows as were learned from
-            if prefix + name in state:
-                setattr(self, name, torch.empty_like(state[prefix + name], device=getattr(self, name).device))
-        super()._load_from_state_dict(state, prefix, *rest)
-
-
-def _squared_distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).clamp(min=0)
+    centred = scaled.double()
+    n, n_features = centred.shape
+    if n < n_features:  # the products of the rows have the same directions, and are fewer
+        squares, places = torch.linalg.eigh(centred @ centred.T)
+        directions = centred.T @ (places / squares.clamp(min=1e-12).sqrt())
+    else:
+        squares, directions = torch.linalg.eigh(centred.T @ centred)
+    squares, directions = squares.flip(0)[:width], directions.flip(1)[:, :width]
+    is_seen = squares > 1e-6 * squares[0].clamp(min=1e-12)
+    turn = torch.where(is_seen, directions / (squares / n + floor) ** 0.25, 0.0)
+    return functional.pad(turn, (0, width - turn.shape[1]))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,8 +17,8 @@ from biotl_core.data.dataset import Dataset, Modality
 from biotl_core.data.tasks import TASKS, TaskName
 from biotl_core.errors import UserError
 from biotl_core.learning.head import Head
-from biotl_core.learning.letters import VariedLetters
 from biotl_core.learning.settings import TrainingSettings, Weights
+from biotl_core.learning.simple_features import SimpleFeatures
 
 _BITS: dict[Weights, int | None] = {"full": None, "8bit": 8, "4bit": 4}
 
@@ -50,11 +50,12 @@ class SequenceModel(nn.Module):
         encoder: Encoder,
         settings: TrainingSettings,
         outputs: Outputs,
-        letters: VariedLetters | None = None,
+        simple: SimpleFeatures | None = None,
+        n_turned: int = 1,
     ):
         super().__init__()
-        self.letters = letters
-        """Which letters stand where, read by the head beside the features; None where it reads these alone."""
+        self.simple = simple or SimpleFeatures()
+        """What the head reads beside the features of the backbone."""
         self.outputs, self.settings = outputs, settings
         self.encoder = encoder
         self.is_per_residue = TASKS[outputs.task_name].is_per_residue
@@ -69,8 +70,7 @@ class SequenceModel(nn.Module):
                 "setting *both_strands*."
             )
         self.layers = layers_beside_last(encoder.n_layers) if settings.layers == "middle_last" else ()
-        widths = (self.n_features,) if letters is None else (self.n_features, letters.width)
-        self.head = Head(widths, outputs.n, settings)
+        self.head = Head((self.n_features, *self.simple.widths), outputs.n, settings, n_turned)
 
     @property
     def width(self) -> int:
@@ -93,20 +93,14 @@ class SequenceModel(nn.Module):
             case "first":
                 return pooled[:, 2 * width :]
 
-    def features(self, tokens: Tokens) -> torch.Tensor:
-        """What the head reads, from the backbone: a row a sequence, or a row a residue."""
+    def features(self, tokens: Tokens, beside: torch.Tensor | None = None) -> torch.Tensor:
+        """What the head reads: of the backbone, and simple features beside it; a row a sequence or a residue."""
         pack = self.encoder(tokens, self.layers)
-        return pack.states if self.is_per_residue else self.beside_letters(self.select(pool(pack)), tokens)
+        return pack.states if self.is_per_residue else side_by_side(self.select(pool(pack)), beside)
 
-    def beside_letters(self, features: torch.Tensor, tokens: Tokens) -> torch.Tensor:
-        """The features of whole sequences, and beside them their letters where the head reads these too."""
-        if self.letters is None:
-            return features
-        return torch.cat([features, self.letters.one_hot(tokens).to(features)], dim=1)
-
-    def forward(self, tokens: Tokens) -> torch.Tensor:
+    def forward(self, tokens: Tokens, beside: torch.Tensor | None = None) -> torch.Tensor:
         """Head outputs of sequences, or of all their residues end to end: `(rows, n_outputs)`."""
-        return self.head(self.features(tokens), tokens.n_letters)
+        return self.head(self.features(tokens, beside), tokens.n_letters)
 
     def readable(self, outputs: torch.Tensor) -> torch.Tensor:
         """Head outputs as numbers in the target's unit, or as probabilities."""
@@ -117,6 +111,11 @@ class SequenceModel(nn.Module):
                 return outputs.sigmoid()
             case _:
                 return outputs.softmax(dim=1)
+
+
+def side_by_side(features: torch.Tensor, beside: torch.Tensor | None) -> torch.Tensor:
+    """Features of whole sequences, and their simple ones where there are any."""
+    return features if beside is None else torch.cat([features, beside.to(features)], dim=1)
 
 
 def layers_beside_last(n_layers: int) -> tuple[int, ...]:
@@ -141,7 +140,8 @@ def build_model(
         settings: resolved settings.
         random_weights: the twin without pretraining, tuned by the same method; `scratch` always is.
         device: where weights of few bits are made; move the model there in any case.
-        training_sequences: where the head may read letters too (setting `letters`), they say which vary where.
+        training_sequences: what the head may read beside the backbone (setting `simple_features`) is learned from
+            them.
     """
     if settings.weights == "4bit" and settings.method == "lora" and torch.device(device).type == "cpu":
         raise UserError(
@@ -170,10 +170,8 @@ def build_model(
     if settings.gradient_checkpointing and settings.method != "frozen":
         _check_checkpointing(encoder)
         encoder.model.activation_checkpointing_enable({"use_reentrant": False})
-    letters = None
-    if settings.letters == "yes" and encoder.tokenizer.is_letterwise and training_sequences:
-        letters = VariedLetters.of(encoder.encode(training_sequences))
-    return SequenceModel(encoder, settings, outputs, letters)
+    simple = SimpleFeatures.of(training_sequences, encoder, outputs.modality, settings)
+    return SequenceModel(encoder, settings, outputs, simple)
 
 
 def _with_lora(encoder: Encoder, settings: TrainingSettings) -> nn.Module:
@@ -231,7 +229,7 @@ def save_model(model: SequenceModel, folder: Path, backbone: dict, weights_folde
         "classes": list(model.outputs.classes),
         "modality": model.outputs.modality,
         "settings": model.settings.to_dict(),
-        "letters": None if model.letters is None else asdict(model.letters),
+        "simple_features": model.simple.save(folder),
         "backbone": {**backbone, "folder": str(weights_folder)},
     }
     (folder / "biotl.json").write_text(json.dumps(about, indent=1))
@@ -269,9 +267,11 @@ def _how_to_load(method: str, backbone: dict) -> str:
         "# A model tuned with BioTL\n\n"
         f"The backbone is {name}. It loads in plain transformers:\n\n"
         f"```python\nfrom transformers import AutoModel, AutoTokenizer\n{peft}{lines}\n```\n\n"
-        "`head.safetensors` holds the layer on top: features (beside them, where `biotl.json` has `letters`, a 1 for "
-        "each letter at its place) are standardised with `feature_mean` and "
-        "`feature_scale`, multiplied by `feature_turn` where there is one, and go through `layers` (those of each "
+        "`head.safetensors` holds the layer on top: features (beside them, where `biotl.json` has them in "
+        "`simple_features`, a 1 for each letter at its place, and counts of words, weighed, centred and multiplied by "
+        "the directions in `counts.npz`) are standardised with `feature_mean` and `feature_scale`, those of the "
+        "backbone multiplied by `feature_turn` where there is one, and go through `layers` (similarities to `anchors`, "
+        "each kind with its share, where there are such; those of each "
         "residue, or convolutions along the sequence, zero beyond its ends; with `both_strands` the mean of those of a "
         "sequence and of its reverse complement); numbers are "
         "multiplied by `target_scale` and moved by `target_mean`. `biotl.json` holds the task, its classes and all "
@@ -306,7 +306,9 @@ def load_model(folder: Path, weights_folder: Path | None = None) -> SequenceMode
     encoder = load_encoder(source, outputs.modality, max_length=settings.max_length, bits=bits)
     if settings.method == "lora":
         encoder.model = PeftModel.from_pretrained(encoder.model, folder / "adapter")
-    letters = VariedLetters(**about["letters"]) if about.get("letters") else None
-    model = SequenceModel(encoder, settings, outputs, letters)
+    # Former versions knew letters alone, and turned them like the features of the backbone.
+    simple = SimpleFeatures.load(about.get("simple_features") or about, folder)
+    n_turned = 1 if "simple_features" in about else 1 + len(simple.widths)
+    model = SequenceModel(encoder, settings, outputs, simple, n_turned)
     model.head.load_state_dict(load_file(folder / "head.safetensors"))
     return model.eval()

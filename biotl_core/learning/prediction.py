@@ -1,6 +1,7 @@
 """From a model and sequences to predictions."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from biotl_core.data.alphabets import reverse_complement
 from biotl_core.data.tasks import TASKS
 from biotl_core.evaluation.metrics import Arrays
 from biotl_core.learning.examples import Examples, Targets
-from biotl_core.learning.model import SequenceModel
+from biotl_core.learning.model import SequenceModel, side_by_side
 from biotl_core.progress import Control
 
 
@@ -31,19 +32,22 @@ def make_examples(
         store: where the features of a frozen backbone are kept; None keeps them in memory only.
         control: progress and stop.
     """
+    sequences = list(sequences)
+    both_strands = model.settings.both_strands
+    beside = model.simple.read(sequences, model.encoder, both_strands)
     if model.settings.method != "frozen":
-        return Examples(model.encoder.encode(sequences), targets)
+        return Examples(model.encoder.encode(sequences), targets, beside)
     level = "residue" if model.is_per_residue else "sequence"
     store = store if store is not None else MemoryStore()
     arrays = embed(model.encoder, sequences, level, store, control, model.layers)
-    if model.settings.both_strands:
+    if both_strands:
         others = [reverse_complement(sequence) for sequence in sequences]
         turned = embed(model.encoder, others, level, store, control, model.layers)
         arrays = [(one + other) / 2 for one, other in zip(arrays, turned, strict=True)]
     if model.is_per_residue:
         return Examples(arrays, targets)
     pooled = torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, 3 * model.width)
-    return Examples(model.beside_letters(model.select(pooled), model.encoder.encode(sequences)), targets)
+    return Examples(side_by_side(model.select(pooled), beside), targets)
 
 
 def model_store(model: SequenceModel, weights_folder: Path) -> EmbeddingStore | None:
@@ -71,7 +75,7 @@ def keep_lower_states(
         control: progress and stop.
     """
     kept = embed(model.encoder, sequences, "token", store, control, model.layers)
-    return Examples(examples.inputs._replace(kept=kept), examples.targets)
+    return replace(examples, inputs=examples.inputs._replace(kept=kept))
 
 
 def predict_examples(

@@ -24,7 +24,8 @@ def fit_head(model: SequenceModel, train: Examples, control: Control) -> None:
         targets = train.targets
         model.head.fit_targets(np.concatenate(targets) if isinstance(targets, list) else targets)
     if model.head.is_solved:
-        model.head.solve(features.to(model.encoder.device), train.targets)
+        control.step("Learning", 0, 0)
+        model.head.solve(features.to(model.encoder.device), train.targets, model.settings.loss)
 
 
 @torch.inference_mode()
@@ -33,7 +34,8 @@ def _features(model: SequenceModel, examples: Examples, control: Control) -> tor
         return torch.from_numpy(np.concatenate(examples.inputs).astype(np.float32))
     found, done = [], 0
     for piece in examples.pieces(range(len(examples)), model.encoder.device):
-        found.append(model.features(examples.inputs.at(piece)).cpu())
+        beside = examples.beside_of(piece, model.encoder.device)
+        found.append(model.features(examples.inputs.at(piece), beside).cpu())
         done += len(piece)
         control.step("Looking at the features", done, len(examples))
     return torch.cat(found)

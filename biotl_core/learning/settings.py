@@ -5,9 +5,10 @@ this one dataclass.
 """
 
 import math
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
+from biotl_core.data.dataset import Modality
 from biotl_core.data.tasks import Task
 from biotl_core.errors import UserError
 
@@ -15,10 +16,10 @@ TuningMethod = Literal["frozen", "lora", "full", "scratch"]
 Optimizer = Literal["adamw", "sgd", "nesterov", "gradient_descent"]
 Schedule = Literal["constant", "linear", "cosine"]
 Pooling = Literal["mean", "mean_max", "first"]
-Head = Literal["linear", "mlp", "kernel"]
+Head = Literal["auto", "linear", "mlp", "kernel"]
 Layers = Literal["last", "middle_last"]
 Weights = Literal["full", "8bit", "4bit"]
-Letters = Literal["auto", "yes", "no"]
+SimpleFeatures = Literal["auto", "none", "letters", "counts", "both"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 METHODS: dict[TuningMethod, tuple[str, str]] = {
@@ -91,8 +92,13 @@ _DEFAULT_BATCH: dict[TuningMethod, int] = {"frozen": 64, "lora": 8, "full": 8, "
 _RESIDUE_BATCH = 8
 """Where each residue is an example: some 2,000 of them a step."""
 _RESIDUE_NEIGHBOURS = 8
-_FORMER = {"layers": "last", "neighbours": 0, "letters": "no"}
+_FORMER = {"layers": "last", "neighbours": 0, "simple_features": "none"}
 """What settings were before there were such choices; runs and models of that time say nothing of them."""
+_FORMER_LETTERS = {"auto": "auto", "yes": "letters", "no": "none"}
+"""What `simple_features` was called and could be before words were counted too."""
+MOST_ANCHORS = 4000
+"""Training sequences that a head of similarities keeps. Up to so many it is the usual one: on small sets it does better
+on the test part than a hidden layer, whose validation score, the best of up to a hundred, often says otherwise."""
 METHOD_SETTINGS = ("learning_rate", "epochs", "batch_size", "patience", "dropout")
 """Settings that are chosen for one method and mean nothing to another."""
 
@@ -167,17 +173,18 @@ class TrainingSettings:
         "How the features of all positions become those of the sequence (pooling).", choices=get_args(Pooling),
     )  # fmt: skip
     head: Head = _setting(
-        "mlp",
+        "auto",
         "The layer on top",
-        "A straight line, one hidden layer, or similarity to what was measured; the last for one number a sequence on "
-        "a fixed backbone, elsewhere one hidden layer (linear, MLP or kernel ridge head).",
+        "A straight line, one hidden layer, or similarity to what was measured. Automatic: similarity on a fixed "
+        "backbone with up to 4,000 training sequences, else one hidden layer (linear, MLP or kernel ridge head).",
         choices=get_args(Head),
     )
-    letters: Letters = _setting(
-        "auto", "Letters beside features",
-        "Whether the head also reads which letter stands where; possible where all sequences are of one length, such "
-        "as variants or windows. Automatic: where it is better on the validation part (one-hot positions).",
-        choices=get_args(Letters),
+    simple_features: SimpleFeatures = _setting(
+        "auto", "Words and letters beside features",
+        "What the layer on top reads beside what the backbone sees: how often each short word or group of atoms occurs "
+        "(k-mer counts, Morgan fingerprint), and, where all sequences are of one length, which letter stands where "
+        "(one-hot positions). Automatic: what does best on the validation part.",
+        choices=get_args(SimpleFeatures),
     )  # fmt: skip
     layers: Layers | None = _setting(
         None, "Layers the head reads",
@@ -281,8 +288,8 @@ class TrainingSettings:
         largest_batch = _RESIDUE_BATCH if task.is_per_residue else math.inf
         neighbours = _RESIDUE_NEIGHBOURS if self.neighbours is None else self.neighbours
         both_strands = self.both_strands and has_short_passes
-        is_solved = self.head == "kernel" and self.method == "frozen" and task.name == "regression"
-        epochs = 1 if is_solved else self.epochs or min(_DEFAULT_EPOCHS[self.method], most)
+        head = self._possible_head(task, loss)
+        epochs = 1 if head == "kernel" else self.epochs or min(_DEFAULT_EPOCHS[self.method], most)
         patience = self.patience if self.patience is not None else (10 if has_short_passes else 3)
         return TrainingSettings(
             **{
@@ -290,16 +297,39 @@ class TrainingSettings:
                 "loss": loss,
                 "learning_rate": rate,
                 "epochs": epochs,
-                "head": "mlp" if self.head == "kernel" and not is_solved else self.head,
+                "head": head,
                 "batch_size": self.batch_size or min(_DEFAULT_BATCH[self.method], largest_batch),
                 "patience": patience,
                 "dropout": self.dropout if self.dropout is not None else _DEFAULT_DROPOUT[self.method],
                 "layers": self.layers or ("middle_last" if task.is_per_residue else "last"),
                 "neighbours": neighbours if task.is_per_residue else 0,
                 "both_strands": both_strands,
-                # A place on one strand is another on the other.
-                "letters": "no" if task.is_per_residue or both_strands else self.letters,
+                "simple_features": self._possible_features(task, both_strands),
             }
+        )
+
+    def _possible_head(self, task: Task, loss: str) -> Head:
+        """What similarities cannot learn is left to one hidden layer; so is what only steps take into account."""
+        can_solve = self.method == "frozen" and not task.is_per_residue
+        if self.head == "auto" and (self.class_weights or loss != task.losses[0]):
+            return "mlp"
+        return self.head if can_solve or self.head == "linear" else "mlp"
+
+    def _possible_features(self, task: Task, both_strands: bool) -> SimpleFeatures:
+        if task.is_per_residue:
+            return "none"
+        # A place on one strand is another on the other.
+        of_both: dict[str, SimpleFeatures] = {"letters": "none", "both": "counts"}
+        return (
+            of_both.get(self.simple_features, self.simple_features) if both_strands else self.simple_features
+        )
+
+    def with_head(self, n_train: int) -> "TrainingSettings":
+        """The same resolved settings with the head that suits so many training sequences, where none was asked for."""
+        if self.head != "auto":
+            return self
+        return (
+            replace(self, head="kernel", epochs=1) if n_train <= MOST_ANCHORS else replace(self, head="mlp")
         )
 
     def fixed_layers(self, n_layers: int) -> int:
@@ -311,6 +341,9 @@ class TrainingSettings:
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "TrainingSettings":
         """What `to_dict` gave, also to a file of a time when there were fewer settings."""
+        saved = dict(saved)
+        if "letters" in saved:
+            saved["simple_features"] = _FORMER_LETTERS[saved.pop("letters")]
         return cls(**{**_FORMER, **saved})
 
     def to_dict(self) -> dict[str, Any]:
@@ -344,7 +377,32 @@ def setting_default(name: str) -> Any:
     raise KeyError(name)
 
 
+def simple_features_words(kind: str, modality: Modality) -> str:
+    """What stands beside the features of the backbone, in words; "" for nothing."""
+    counts = "counts of atom groups" if modality == "molecule" else "counts of short words"
+    letters = "which letter stands where"
+    return {"letters": letters, "counts": counts, "both": f"{letters} and {counts}"}.get(kind, "")
+
+
+def head_words(settings: TrainingSettings, modality: Modality) -> str:
+    """What is learned on top of the backbone, and what it reads beside it, in words."""
+    if settings.neighbours:
+        layers = "one convolution" if settings.head == "linear" else "two convolutions"
+        return f"{layers} over {settings.neighbours} positions to either side"
+    heads = {
+        "linear": "a straight line",
+        "kernel": "similarity to the training sequences (kernel ridge regression)",
+    }
+    head, beside = (
+        heads.get(settings.head, "one hidden layer"),
+        simple_features_words(settings.simple_features, modality),
+    )
+    return f"{head}, which also reads {beside}" if beside else head
+
+
 def last_layer_settings(settings: TrainingSettings, task: Task) -> TrainingSettings:
     """The same choices for the last layer alone; those that were made for another method are left open."""
     chosen = {**settings.to_dict(), **dict.fromkeys(METHOD_SETTINGS), "method": "frozen", "processes": 1}
+    if settings.method != "frozen" and settings.head == "mlp":  # what automatic is for all other methods
+        chosen["head"] = "auto"
     return TrainingSettings(**chosen).resolved(task)

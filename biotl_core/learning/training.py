@@ -251,7 +251,7 @@ class Training:
         """What training changes, and the head's scales."""
         learning = {name for name, p in self.trained.named_parameters() if p.requires_grad}
         scales = ("feature_mean", "feature_scale", "feature_turn", "target_mean", "target_scale")
-        scales += ("anchors", "coefficients", "spans", "left_out_loss")
+        scales += ("anchors", "coefficients", "spans", "shares", "slope", "offsets", "left_out_loss")
         state = self.trained.state_dict()
         return {k: v.detach().cpu() for k, v in state.items() if k in learning or k.endswith(scales)}
 

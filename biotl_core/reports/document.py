@@ -29,7 +29,14 @@ from biotl_core.reports.methods import limits, methods_paragraph
 from biotl_core.reports.page import Section, bullets, copied, make_page, paragraph, table
 from biotl_core.reports.record import Record, read_record
 from biotl_core.runs.json_files import to_plain
-from biotl_core.runs.verdict import answer_sentence, baseline_title, metric_title, transfer_sentence
+from biotl_core.runs.verdict import (
+    answer_sentence,
+    baseline_title,
+    metric_title,
+    passes_words,
+    solved_sentence,
+    transfer_sentence,
+)
 from biotl_core.wording import say_count, say_interval, say_number, say_seconds
 
 _SHOWN_CHANGES = 50
@@ -171,13 +178,16 @@ def _model(record: Record) -> str:
         ("Licence", backbone.licence or "not told"),
         ("Reference", backbone.reference or "not told"),
         ("How it learned", record.method_title),
-        ("Passes", f"{result['epochs_run']}, the best was pass {result['best_epoch']}"),
+        ("Layer on top", result.get("said_head", "")),
+        ("Passes", passes_words(result)),
     ]
     settings = table(
         ((title, value, name) for name, title, value in record.setting_rows()), ("Setting", "Value", "Name")
     )
     curves = ""
-    if record.history:
+    if sentence := solved_sentence(record.history, result["headline"]):
+        curves = paragraph(sentence)
+    elif record.history:
         figure = plot_history(record.history, result["headline"])
         curves = drawn(figure, "figure-history", "Loss and validation score over the passes.")
     return table(facts) + curves + "<h3>Settings</h3>" + settings

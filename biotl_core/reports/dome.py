@@ -5,10 +5,10 @@ Walsh et al. 2021, Nature Methods 18:1122. What only the author can say is left 
 
 from typing import Literal, NamedTuple
 
-from biotl_core.reports.methods import head_words
+from biotl_core.learning.settings import head_words, simple_features_words
 from biotl_core.reports.record import Record
-from biotl_core.runs.verdict import baseline_title, metric_title
-from biotl_core.wording import say_count, say_number, say_seconds
+from biotl_core.runs.verdict import baseline_title, metric_title, passes_words
+from biotl_core.wording import say_number, say_seconds
 
 Part = Literal["Data", "Optimisation", "Model", "Evaluation"]
 OPEN = ""
@@ -60,18 +60,19 @@ def _optimisation(record: Record) -> _Answers:
         if backbone.parameters_millions
         else "see the model card"
     )
+    modality = record.result["modality"]
     return {
         ("Optimisation", "Algorithm"): f"Transfer learning: {record.method_title.lower()} of {backbone.title}, "
         "with a head "
-        f"({head_words(settings)}).",
+        f"({head_words(settings, modality)}).",
         ("Optimisation", "Meta-predictions"): "No; the model takes no other predictor's output.",
         ("Optimisation", "Data encoding"): f"Letters as tokens of the backbone, at most {backbone.max_length:,} letters"
         + ("." if record.task.is_per_residue else f"; features pooled by {settings.pooling}."),
         ("Optimisation", "Parameters"): f"{size}; chosen by loss {settings.loss or 'of the task'}, "
         f"{settings.optimizer}.",
-        ("Optimisation", "Features"): "All features of the backbone; none selected by hand.",
-        ("Optimisation", "Fitting"): f"{say_count(record.result['epochs_run'], 'pass', 'passes')}, the best was pass "
-        f"{record.result['best_epoch']}, chosen on the validation part.",
+        ("Optimisation", "Features"): "All features of the backbone; none selected by hand; beside them "
+        f"{simple_features_words(settings.simple_features, modality) or 'none'}.",
+        ("Optimisation", "Fitting"): f"{passes_words(record.result)}.",
         ("Optimisation", "Regularisation"): f"Weight decay {settings.weight_decay:g}, dropout "
         f"{'as suits the method' if settings.dropout is None else f'{settings.dropout:g}'}, {stop}.",
         ("Optimisation", "Availability of configuration"): "All settings, versions and the seed are in this report.",

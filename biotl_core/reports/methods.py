@@ -1,11 +1,11 @@
 """The methods paragraph, ready to paste, and the limits that a reader must know."""
 
 from biotl_core.data.dataset import PARTS
-from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.settings import head_words
 from biotl_core.reports.citations import CITATIONS, backbone_key
 from biotl_core.reports.record import Record
-from biotl_core.runs.verdict import TWIN, best_simple, metric_title
-from biotl_core.wording import say_count, say_number
+from biotl_core.runs.verdict import TWIN, best_simple, metric_title, passes_words
+from biotl_core.wording import say_number
 
 _PURPOSES = {"train": "training", "validation": "validation", "test": "testing"}
 _HOW = {
@@ -29,8 +29,7 @@ def methods_paragraph(record: Record) -> str:
         f"The backbone was {record.backbone.title}{_size(record)} ({_backbone_source(record)}).",
         _HOW[result["method"]].format(rank=settings.lora_rank, lora=cite["hu2022lora"])
         + f"{_training(record)}.",
-        f"The best of {say_count(result['epochs_run'], 'pass', 'passes')} over the data was chosen on the validation "
-        f"part; random seed {settings.seed}.",
+        f"{passes_words(result)}; random seed {settings.seed}.",
         f"On the test part, which training never saw, the model reached {record.headline_text} (95 % percentile "
         f"bootstrap over test items; {cite['efron1993bootstrap']}).",
     ]
@@ -66,30 +65,21 @@ def _backbone_source(record: Record) -> str:
 def _training(record: Record) -> str:
     s = record.settings
     words = [
-        head_words(s),
+        head_words(s, record.result["modality"]),
         "the middle and the last layer read" if s.layers == "middle_last" else "",
-        "which letter stands where read beside the features" if record.result.get("letters") else "",
         f"the uppermost {s.tuned_layers} layers learning"
         if s.tuned_layers and s.method in ("lora", "full")
         else "",
-        f"{s.optimizer}" + (f" with a step size of {s.learning_rate:g}" if s.learning_rate else ""),
-        f"batches of {s.batch_size}" if s.batch_size else "",
+        ""
+        if s.head == "kernel"
+        else f"{s.optimizer}" + (f" with a step size of {s.learning_rate:g}" if s.learning_rate else ""),
+        f"batches of {s.batch_size}" if s.batch_size and s.head != "kernel" else "",
     ]
     if not record.task.is_per_residue:
         if s.both_strands:
             words.insert(0, "features of both strands averaged")
         words.insert(0, f"{str(s.pooling).replace('_', ' and ')} pooling")
     return f" ({', '.join(word for word in words if word)})"
-
-
-def head_words(settings: TrainingSettings) -> str:
-    """What is learned on top of the backbone."""
-    if settings.neighbours:
-        layers = "one convolution" if settings.head == "linear" else "two convolutions"
-        return f"{layers} over {settings.neighbours} positions to either side"
-    return {"linear": "a straight line", "kernel": "kernel ridge regression"}.get(
-        settings.head, "one hidden layer"
-    )
 
 
 def _certainty(record: Record, cite: dict[str, str]) -> list[str]:

@@ -123,7 +123,7 @@ class Record:
     def settings(self) -> TrainingSettings:
         """As they were used."""
         given = self.result.get("settings") or self.config.get("settings") or {}
-        known = {field.name for field in fields(TrainingSettings)}
+        known = {field.name for field in fields(TrainingSettings)} | {"letters"}  # of former versions
         return TrainingSettings.from_dict({name: value for name, value in given.items() if name in known})
 
     def setting_rows(self) -> list[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ from biotl_core.data.dataset import PARTS
 from biotl_core.data.tasks import TASKS
 from biotl_core.learning.settings import METHODS
 from biotl_core.runs.folder import read_config, read_result
-from biotl_core.runs.verdict import answer_sentence, baseline_title, metric_title, score_text
+from biotl_core.runs.verdict import answer_sentence, baseline_title, metric_title, passes_words, score_text
 from biotl_core.wording import say_number
 
 
@@ -45,7 +45,8 @@ def _facts(config: dict[str, Any], result: dict[str, Any]) -> str:
         "Fingerprint of the data (SHA-256)": result.get("dataset_hash") or "not told",
         "Split": _line((config.get("split") or {}).get("sentence") or result.get("split") or "not told"),
         "Nearness of the test part": _line(leak.get("sentence") or ""),
-        "Passes": f"{result['epochs_run']}, the best was pass {result['best_epoch']}",
+        "Layer on top": result.get("said_head", ""),
+        "Passes": passes_words(result),
         "Random seed": str(settings.get("seed", "not told")),
         "Versions": ", ".join(
             f"{name} {version}" for name, version in (result.get("versions") or {}).items()

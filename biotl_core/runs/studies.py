@@ -131,6 +131,11 @@ def _spread_sentence(result: dict[str, Any], metric: str) -> str:
         "folds": f"folds (split: {result.get('split')}), every row tested once",
         "repeats": f"draws of the parts (split: {result.get('split')})",
     }[result["study"]]
+    if result["study"] == "seeds" and np.ptp(scores) == 0:
+        return (
+            f"{metric} {say_number(scores[0])} from each of {len(scores)} seeds: this layer on top is solved at once "
+            "and draws no random numbers. Other test parts tell how much is luck."
+        )
     return (
         f"{metric} {say_number(scores.mean())} on average over {len(scores)} {what}; they scatter by "
         f"{say_number(scores.std(ddof=1))} (standard deviation), from {say_number(scores.min())} to "

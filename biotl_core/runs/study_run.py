@@ -224,14 +224,16 @@ def _search(workshop: Workshop, config: dict[str, Any], control: Control) -> dic
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sign = 1 if METRICS[workshop.headline].higher_is_better else -1
 
+    known = workshop.settings.resolved(inner.task).with_head(len(inner.part("train")))
+
     def ask(trial: Any) -> float:
-        settings = suggest_settings(workshop.settings.resolved(inner.task), trial)
+        settings = suggest_settings(known, trial)
         score = workshop.attempt(settings, inner, ("validation",)).scores["validation"]
         return sign * score if np.isfinite(score) else -np.inf
 
     sampler = optuna.samplers.TPESampler(seed=workshop.settings.seed)
     search = optuna.create_study(direction="maximize", sampler=sampler)
-    search.enqueue_trial(_as_they_are(workshop.settings.resolved(inner.task)))  # what is there must be beaten
+    search.enqueue_trial(_as_they_are(known))  # what is there must be beaten
     search.optimize(ask, n_trials=config["n"])
     before = workshop.attempt(workshop.settings, workshop.dataset)
     best = replace(workshop.settings, **search.best_params)

@@ -1,6 +1,7 @@
 """The work of a training run, from its folder: load, embed, fine-tune, judge, save, and check what was saved."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,12 @@ from biotl_core.evaluation.metrics import Arrays
 from biotl_core.evaluation.tables import as_cell
 from biotl_core.learning.model import SequenceModel, save_model
 from biotl_core.learning.prediction import predict_examples
-from biotl_core.learning.settings import TrainingSettings, last_layer_settings
+from biotl_core.learning.settings import (
+    TrainingSettings,
+    head_words,
+    last_layer_settings,
+    simple_features_words,
+)
 from biotl_core.learning.training import make_accelerator
 from biotl_core.progress import Control
 from biotl_core.runs.certainty_files import save_certainty
@@ -63,7 +69,8 @@ def train_here(
     rivals = _rivals(config, dataset, weights_folder, settings, folder, accelerator, control)
     nearest = nearest_in_training(dataset, control)
     split_kind = config.get("split", {}).get("kind", "given")
-    result = judge(trial, settings, rivals, nearest.loc[dataset.part("test").index], split_kind, control)
+    chosen = replace(model.settings, simple_features=model.simple.kind)
+    result = judge(trial, chosen, rivals, nearest.loc[dataset.part("test").index], split_kind, control)
     write_predictions(trial, nearest, folder / "predictions.csv")
     result |= {
         "backbone": backbone.name,
@@ -76,7 +83,8 @@ def train_here(
         "dataset_hash": config.get("dataset_hash"),
         "versions": config.get("versions", {}),
         "seconds": round(time.monotonic() - began, 2),
-        "letters": model.letters is not None,
+        "said_head": head_words(chosen, dataset.modality),
+        "shares": _shares(model),
         "notes": _notes(dataset, model),
     }
     write_json_atomically(folder / "result.json", result)
@@ -140,8 +148,23 @@ def _write_map(
     return [float(share) for share in np.nan_to_num(pca.explained_variance_ratio_)]
 
 
+def _shares(model: SequenceModel) -> dict[str, float] | None:
+    """How much say each kind of features has, 1 in sum; None where that is not told apart."""
+    if not model.head.is_solved:
+        return None
+    names = ("backbone", *(("letters", "counts") if model.simple.kind == "both" else (model.simple.kind,)))
+    shares = model.head.layers.shares
+    return {name: float(share / shares.sum()) for name, share in zip(names, shares, strict=False)}
+
+
 def _notes(dataset: Dataset, model: SequenceModel) -> list[str]:
     notes = []
+    shares = _shares(model) or {}
+    if shares.get("backbone") == 0.0:
+        notes.append(
+            "The layer on top found what the backbone sees of no use here and reads "
+            f"{simple_features_words(model.simple.kind, dataset.modality)} alone; another backbone may tell more."
+        )
     limit = model.encoder.max_length
     n_cut = int((dataset.table["sequence"].str.len() > limit).sum()) if limit else 0
     if n_cut:

@@ -1,6 +1,7 @@
 """Training a model on a dataset inside a run: from the backbone to the best weights."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from biotl_core.learning.examples import Examples
 from biotl_core.learning.model import Outputs, SequenceModel, build_model
 from biotl_core.learning.prediction import keep_lower_states, make_examples, model_store
 from biotl_core.learning.scaling import fit_head
-from biotl_core.learning.settings import Letters, TrainingSettings, last_layer_settings
+from biotl_core.learning.settings import SimpleFeatures, TrainingSettings, last_layer_settings
 from biotl_core.learning.training import Training
 from biotl_core.progress import Control
 from biotl_core.runs.folder import append_history
@@ -69,15 +70,17 @@ class Tuned:
         """
         keeps_history = not aside if keeps_history is None else keeps_history
         memory = MemoryStore() if memory is None else memory
-        if settings.letters == "auto":
+        n_train = len(dataset.part("train"))
+        if settings.simple_features == "auto":
             # A head is not shared out over devices.
             try_out = partial(
                 cls.train, dataset, weights_folder, folder=folder, accelerator=accelerator, control=control,
                 random_weights=random_weights, keeps_history=False, memory=memory,
             )  # fmt: skip
-            is_possible = _has_one_length(dataset) and accelerator.num_processes == 1
-            chosen = _choose_letters(settings, dataset, aside, try_out) if is_possible else "no"
-            settings = replace(settings, letters=chosen)
+            is_possible = accelerator.num_processes == 1
+            chosen = _choose_features(settings, dataset, aside, try_out) if is_possible else "none"
+            settings = replace(settings, simple_features=chosen)
+        settings = settings.with_head(n_train)
         model = build_model(
             weights_folder,
             Outputs.of(dataset),
@@ -97,8 +100,7 @@ class Tuned:
         own = cls(model, None, dataset, everything)
         train, validation = (own.examples(dataset.part(part)) for part in ("train", "validation"))
         fit_head(model, train, control)
-        beside = "letters" if settings.letters == "yes" else ""
-        checkpoint = folder / "-".join(filter(None, ("checkpoint", aside, beside)))
+        checkpoint = folder / "-".join(filter(None, ("checkpoint", aside, *_told_apart(settings))))
         own.training = Training(model, train, validation, settings, checkpoint, accelerator)
         if keeps_history and accelerator.is_main_process:
             _rewrite_history(folder, own.training.history)
@@ -123,27 +125,41 @@ class Tuned:
         return Trial.of(self._dataset, raw, difficulty), neighbourhood
 
 
-def _has_one_length(dataset: Dataset) -> bool:
-    return dataset.part("train")["sequence"].str.len().nunique() == 1
+def _told_apart(settings: TrainingSettings) -> Iterator[str]:
+    """What names the checkpoints of trainings that are tried beside one another."""
+    if settings.simple_features != "none":
+        yield settings.simple_features
+    if settings.head == "kernel":
+        yield settings.head
 
 
-def _choose_letters(
+def _choose_features(
     settings: TrainingSettings, dataset: Dataset, aside: str, train: Callable[..., Tuned]
-) -> Letters:
-    """Whether the head does better with the letters beside it: the last layer is learned both ways and validated.
+) -> SimpleFeatures:
+    """What the head does best with on the validation part: nothing beside the backbone, letters, counts, or both.
 
-    Of a frozen backbone the better one is the model itself, found again by its checkpoint.
+    Each is tried with the last layer alone and a head that is solved at once, so that the choice is cheap and does not
+    rest on which pass happened to look best. Equal ones, and runs without a validation part, take the least. Where that
+    is also the head of the run, the best one is the model itself, found again by its checkpoint.
     """
     if dataset.part("validation").empty or settings.method == "scratch":
-        return "no"
+        return "none"
     frozen, name = settings, aside
     if settings.method != "frozen":
         frozen = last_layer_settings(settings, dataset.task)
         name = "-".join(filter(None, (aside, FROZEN)))
-    plain = train(settings=replace(frozen, letters="no"), aside=name)
-    beside = train(settings=replace(frozen, letters="yes"), aside=name)
-    is_better = beside.training.state.best_score > plain.training.state.best_score
-    return "yes" if beside.model.letters is not None and is_better else "no"
+    frozen = replace(frozen, head="kernel").resolved(dataset.task)
+    has_places = dataset.part("train")["sequence"].str.len().nunique() == 1 and not frozen.both_strands
+    chosen: SimpleFeatures = "none"
+    best = (-math.inf, -math.inf)
+    for features in ("none", "letters", "counts", "both") if has_places else ("none", "counts"):
+        tried = train(settings=replace(frozen, simple_features=features), aside=name)
+        score = tuple(tried.training.state.best_score)  # equal scores are told apart by the loss
+        # Where a kind has no say, the head is the one without it.
+        is_read = bool((tried.model.head.layers.shares[1:] > 0).all())
+        if score > best and is_read and tried.model.simple.kind == features:
+            chosen, best = features, score
+    return chosen
 
 
 def _with_lower_states(

@@ -1,5 +1,6 @@
 """What a finished run says, in sentences: how good, against what, and what may be compared."""
 
+from collections.abc import Sequence
 from math import nan
 from typing import Any, NamedTuple
 
@@ -172,3 +173,30 @@ def comparison_note(results: dict[str, dict[str, Any]]) -> tuple[bool, str]:
 def lower_first(text: str) -> str:
     """The start of a title inside a sentence: small, unless it is an abbreviation (`"DNA"`, `"k-mer"`)."""
     return text if len(text) < 2 or not text[1].islower() else text[0].lower() + text[1:]
+
+
+def passes_words(result: dict[str, Any]) -> str:
+    """How often the data were looked at, without the full stop."""
+    if (result.get("settings") or {}).get("head") == "kernel":
+        return "The last layer was solved at once, without passes over the data"
+    n = result["epochs_run"]
+    return (
+        f"The best of {say_count(n, 'pass', 'passes')} over the data was chosen on the validation part: "
+        f"pass {result['best_epoch']}"
+    )
+
+
+def solved_sentence(history: Sequence[dict[str, Any]], headline: str) -> str | None:
+    """What there is to tell instead of curves, of a layer that took no steps; None where there were steps."""
+    if len(history) != 1 or history[0].get("learning_rate") != 0.0:
+        return None
+    line = history[0]
+    said = [f"{say_number(line['train_loss'])} on training sequences left out one at a time"]
+    if line.get("metrics"):
+        said.append(f"{say_number(line['validation_loss'])} on the validation part")
+    value = (line.get("metrics") or {}).get(headline)
+    score = "" if value is None else f" {metric_title(headline)} there: {say_number(value)}."
+    return (
+        "The layer on top was solved at once, from how alike sequences are: there were no passes over the data, so "
+        f"there is no curve. What it missed (loss): {', '.join(said)}.{score}"
+    )
