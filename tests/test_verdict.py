@@ -10,6 +10,7 @@ from biotl_core.runs.verdict import (
     comparison_note,
     passes_words,
     rival,
+    shares_words,
     solved_sentence,
     transfer_sentence,
     tuning_sentence,
@@ -118,6 +119,14 @@ def test_a_layer_that_was_solved_is_told_in_words():
     assert unvalidated is not None and "nan" not in unvalidated and "validation" not in unvalidated
     assert solved_sentence([line | {"learning_rate": 1e-4}], "spearman") is None
     assert solved_sentence([line, line], "spearman") is None and solved_sentence([], "spearman") is None
+
+
+def test_the_say_of_each_kind_is_told_where_there_are_several():
+    assert (
+        shares_words(make_result(shares={"backbone": 0.25, "counts": 0.75}))
+        == "the backbone 25 %, counts 75 %"
+    )
+    assert shares_words(make_result(shares={"backbone": 1.0})) == shares_words(make_result()) == ""
 
 
 def test_passes_are_told_where_there_were_some():

@@ -14,7 +14,7 @@ from biotl_core.evaluation.metrics import METRICS
 from biotl_core.learning.settings import METHODS, TrainingSettings
 from biotl_core.runs.folder import read_config
 from biotl_core.runs.status import read_status
-from biotl_core.runs.verdict import passes_words
+from biotl_core.runs.verdict import passes_words, shares_words
 from biotl_core.wording import plain, say_count, say_seconds
 from widgets.answers import draw_shell_command
 from widgets.settings_form import CHOICE_TEXTS, is_relevant
@@ -68,6 +68,7 @@ def _run_facts(folder: Path, config: dict[str, Any], result: dict[str, Any]) -> 
         ("Split", config.get("split", {}).get("sentence") or result["split"]),
         ("Backbone", result["backbone"]),
         ("Layer on top", result.get("said_head", "")),
+        ("Its say by kind of features", shares_words(result)),
         ("Passes", passes_words(result)),
         ("Device", result["device"]),
         (

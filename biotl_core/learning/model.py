@@ -131,6 +131,7 @@ def build_model(
     random_weights: bool = False,
     training_sequences: Sequence[str] = (),
     device: torch.device | str = "cpu",
+    encoder: Encoder | None = None,
 ) -> SequenceModel:
     """A model ready to train: the backbone loaded or made anew, and only what the method adjusts left adjustable.
 
@@ -142,13 +143,14 @@ def build_model(
         device: where weights of few bits are made; move the model there in any case.
         training_sequences: what the head may read beside the backbone (setting `simple_features`) is learned from
             them.
+        encoder: this very backbone, where a model on top of which only the last layer learned has loaded it already.
     """
     if settings.weights == "4bit" and settings.method == "lora" and torch.device(device).type == "cpu":
         raise UserError(
             "Setting *weights*: found '4bit' with LoRA on a processor, where bitsandbytes (0.50) only reads with them. "
             "Choose '8bit', the last layer, or a graphics card."
         )
-    encoder = load_encoder(
+    encoder = encoder or load_encoder(
         weights_folder,
         outputs.modality,
         random_weights=random_weights or settings.method == "scratch",

@@ -34,6 +34,7 @@ from biotl_core.runs.verdict import (
     baseline_title,
     metric_title,
     passes_words,
+    shares_words,
     solved_sentence,
     transfer_sentence,
 )
@@ -179,6 +180,7 @@ def _model(record: Record) -> str:
         ("Reference", backbone.reference or "not told"),
         ("How it learned", record.method_title),
         ("Layer on top", result.get("said_head", "")),
+        ("Its say by kind of features", shares_words(result)),
         ("Passes", passes_words(result)),
     ]
     settings = table(
@@ -190,7 +192,7 @@ def _model(record: Record) -> str:
     elif record.history:
         figure = plot_history(record.history, result["headline"])
         curves = drawn(figure, "figure-history", "Loss and validation score over the passes.")
-    return table(facts) + curves + "<h3>Settings</h3>" + settings
+    return table(fact for fact in facts if fact[1]) + curves + "<h3>Settings</h3>" + settings
 
 
 def _quality(record: Record) -> str:

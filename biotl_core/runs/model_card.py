@@ -7,7 +7,14 @@ from biotl_core.data.dataset import PARTS
 from biotl_core.data.tasks import TASKS
 from biotl_core.learning.settings import METHODS
 from biotl_core.runs.folder import read_config, read_result
-from biotl_core.runs.verdict import answer_sentence, baseline_title, metric_title, passes_words, score_text
+from biotl_core.runs.verdict import (
+    answer_sentence,
+    baseline_title,
+    metric_title,
+    passes_words,
+    score_text,
+    shares_words,
+)
 from biotl_core.wording import say_number
 
 
@@ -46,6 +53,7 @@ def _facts(config: dict[str, Any], result: dict[str, Any]) -> str:
         "Split": _line((config.get("split") or {}).get("sentence") or result.get("split") or "not told"),
         "Nearness of the test part": _line(leak.get("sentence") or ""),
         "Layer on top": result.get("said_head", ""),
+        "Its say by kind of features": shares_words(result),
         "Passes": passes_words(result),
         "Random seed": str(settings.get("seed", "not told")),
         "Versions": ", ".join(

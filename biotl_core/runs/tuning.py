@@ -13,6 +13,7 @@ import psutil
 from accelerate import Accelerator
 
 from biotl_core.backbones.embeddings import MemoryStore, open_store
+from biotl_core.backbones.encoder import Encoder
 from biotl_core.data.dataset import Dataset
 from biotl_core.evaluation.neighbourhood import Neighbourhood
 from biotl_core.home import home_subfolder
@@ -53,6 +54,7 @@ class Tuned:
         aside: str = "",
         keeps_history: bool | None = None,
         memory: MemoryStore | None = None,
+        encoder: Encoder | None = None,
     ) -> "Tuned":
         """Build the model, train it in `folder / "checkpoint"`, and put its best weights back.
 
@@ -67,6 +69,7 @@ class Tuned:
             aside: a model trained beside the run's own: the end of its checkpoint's name.
             keeps_history: whether the run's history tells of this training; None: where it is not one beside.
             memory: features of these random weights that are known already.
+            encoder: the backbone, where it is loaded already and nothing of it learned.
         """
         keeps_history = not aside if keeps_history is None else keeps_history
         memory = MemoryStore() if memory is None else memory
@@ -78,7 +81,9 @@ class Tuned:
                 random_weights=random_weights, keeps_history=False, memory=memory,
             )  # fmt: skip
             is_possible = accelerator.num_processes == 1
-            chosen = _choose_features(settings, dataset, aside, try_out) if is_possible else "none"
+            chosen: SimpleFeatures = "none"
+            if is_possible:
+                chosen, encoder = _choose_features(settings, dataset, aside, try_out)
             settings = replace(settings, simple_features=chosen)
         settings = settings.with_head(n_train)
         model = build_model(
@@ -88,6 +93,7 @@ class Tuned:
             random_weights=random_weights,
             training_sequences=dataset.part("train")["sequence"].tolist(),
             device=accelerator.device,
+            encoder=encoder,
         )
         model.to(accelerator.device)
         # No one will meet the features of random weights again after this training.
@@ -135,15 +141,17 @@ def _told_apart(settings: TrainingSettings) -> Iterator[str]:
 
 def _choose_features(
     settings: TrainingSettings, dataset: Dataset, aside: str, train: Callable[..., Tuned]
-) -> SimpleFeatures:
+) -> tuple[SimpleFeatures, Encoder | None]:
     """What the head does best with on the validation part: nothing beside the backbone, letters, counts, or both.
 
     Each is tried with the last layer alone and a head that is solved at once, so that the choice is cheap and does not
     rest on which pass happened to look best. Equal ones, and runs without a validation part, take the least. Where that
     is also the head of the run, the best one is the model itself, found again by its checkpoint.
+
+    Also the backbone, once loaded, where the run itself leaves it as it is.
     """
     if dataset.part("validation").empty or settings.method == "scratch":
-        return "none"
+        return "none", None
     frozen, name = settings, aside
     if settings.method != "frozen":
         frozen = last_layer_settings(settings, dataset.task)
@@ -151,15 +159,16 @@ def _choose_features(
     frozen = replace(frozen, head="kernel").resolved(dataset.task)
     has_places = dataset.part("train")["sequence"].str.len().nunique() == 1 and not frozen.both_strands
     chosen: SimpleFeatures = "none"
-    best = (-math.inf, -math.inf)
+    best, encoder = (-math.inf, -math.inf), None
     for features in ("none", "letters", "counts", "both") if has_places else ("none", "counts"):
-        tried = train(settings=replace(frozen, simple_features=features), aside=name)
+        tried = train(settings=replace(frozen, simple_features=features), aside=name, encoder=encoder)
+        encoder = tried.model.encoder
         score = tuple(tried.training.state.best_score)  # equal scores are told apart by the loss
         # Where a kind has no say, the head is the one without it.
         is_read = bool((tried.model.head.layers.shares[1:] > 0).all())
         if score > best and is_read and tried.model.simple.kind == features:
             chosen, best = features, score
-    return chosen
+    return chosen, encoder if settings.method == "frozen" else None
 
 
 def _with_lower_states(

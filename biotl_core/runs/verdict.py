@@ -175,6 +175,14 @@ def lower_first(text: str) -> str:
     return text if len(text) < 2 or not text[1].islower() else text[0].lower() + text[1:]
 
 
+def shares_words(result: dict[str, Any]) -> str:
+    """How much say each kind of features has in a layer that was solved; "" where that is not told apart."""
+    titles = {"backbone": "the backbone", "letters": "letters by position", "counts": "counts"}
+    shares = result.get("shares") or {}
+    said = [f"{titles[name]} {100 * share:.0f} %" for name, share in shares.items()]
+    return ", ".join(said) if len(said) > 1 else ""
+
+
 def passes_words(result: dict[str, Any]) -> str:
     """How often the data were looked at, without the full stop."""
     if (result.get("settings") or {}).get("head") == "kernel":
