@@ -1,5 +1,6 @@
 """The Runs page through the router, on run folders made by hand."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
 from biotl_core.data.tasks import TASKS
-from biotl_core.runs.folder import delete_run, read_config
+from biotl_core.runs.folder import delete_run, read_config, read_history
 from biotl_core.runs.json_files import read_json, write_json_atomically
 from tests.run_folders import make_run
 from widgets.finished_run import QUESTIONS, history_csv
@@ -202,6 +203,24 @@ def test_a_users_text_is_shown_as_text(biotl_home):
     for question in QUESTIONS:
         ask(at, question)
         assert evil not in texts(at)
+
+
+def test_a_layer_that_was_solved_has_words_in_place_of_curves(biotl_home):
+    folder = make_run(biotl_home, "one", epochs=1)
+    line = read_history(folder)[0] | {"learning_rate": 0.0}
+    (folder / "history.jsonl").write_text(json.dumps(line) + "\n")
+    at = AppTest.from_function(_draw_curves, args=(str(folder),), default_timeout=60).run()
+    assert not at.exception
+    assert "solved at once" in texts(at) and not at.get("plotly_chart")
+
+
+def _draw_curves(folder: str) -> None:
+    from pathlib import Path
+
+    from biotl_core.runs.folder import read_history
+    from widgets.live_run import draw_history
+
+    draw_history(read_history(Path(folder)), "spearman")
 
 
 def test_the_history_as_csv_has_a_line_a_pass(biotl_home):

@@ -121,6 +121,7 @@ def test_letters_are_taken_where_they_help_and_come_back_with_the_model(backbone
     without, score = tune(backbone, dataset, method=method, simple_features="none")
     assert result["settings"]["simple_features"] in ("letters", "both") and without.simple.kind == "none"
     assert "which letter stands where" in result["said_head"]
+    assert len(list(folder.glob("checkpoint*kernel*"))) == 1  # those that were not chosen are gone
     assert result["test"]["spearman"] > max(0.6, score)
     assert result["reload_difference"] < 1e-4
     assert [line["epoch"] for line in read_history(folder)] == list(range(1, result["epochs_run"] + 1))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from shutil import disk_usage
+from shutil import disk_usage, rmtree
 from typing import Any
 
 import pandas as pd
@@ -160,14 +160,18 @@ def _choose_features(
     has_places = dataset.part("train")["sequence"].str.len().nunique() == 1 and not frozen.both_strands
     chosen: SimpleFeatures = "none"
     best, encoder = (-math.inf, -math.inf), None
+    checkpoints: dict[SimpleFeatures, Path] = {}
     for features in ("none", "letters", "counts", "both") if has_places else ("none", "counts"):
         tried = train(settings=replace(frozen, simple_features=features), aside=name, encoder=encoder)
-        encoder = tried.model.encoder
+        encoder, checkpoints[features] = tried.model.encoder, tried.training.folder
         score = tuple(tried.training.state.best_score)  # equal scores are told apart by the loss
         # Where a kind has no say, the head is the one without it.
         is_read = bool((tried.model.head.layers.shares[1:] > 0).all())
         if score > best and is_read and tried.model.simple.kind == features:
             chosen, best = features, score
+    for features, checkpoint in checkpoints.items():
+        if features != chosen:  # each holds the training part; solved again in no time where a run goes on
+            rmtree(checkpoint, ignore_errors=True)
     return chosen, encoder if settings.method == "frozen" else None
 
 
