@@ -116,7 +116,7 @@ rotary positions, one token a letter |
 | Data | {corpus.sources} |
 | Licence of the data | {corpus.licence} |
 | Licence of the weights | Apache-2.0 |
-| Letters seen | {before["tokens"] + result.tokens:,}, {(before["seconds"] + result.seconds) / 60:.0f} minutes of a \
+| Letters seen | {before["tokens"] + result.tokens:,}, {(before["seconds"] + result.seconds) / 60:.0f} minutes on one \
 CPU core |
 | Held-out perplexity | {result.perplexity_before:.2f} {begin}, {result.perplexity_after:.2f} after |
 
