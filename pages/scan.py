@@ -14,8 +14,8 @@ COMPUTED = """
 position hidden (masked marginals) or in sight (wild-type marginals); Meier et al. 2021, NeurIPS 34. It has seen no
 measurement of yours: what is unusual in nature counts as harmful, whatever you measure. The small embedded backbone of
 proteins has learned what families allow where a letter is in sight, and is asked so unless you choose otherwise; on the
-mutant sets we tried it was about as good as a table of similar amino acids (BLOSUM62): better on two of five. The literature
-uses ESM-2 with 150 million parameters or more.
+mutant sets we tried it was about as good as a table of similar amino acids (BLOSUM62): better on two of five. The
+literature uses ESM-2 with 150 million parameters or more.
 
 **By a run**: its prediction for the sequence with the substitution minus that for the sequence as it is. The run knows
 best what is like its training data.
