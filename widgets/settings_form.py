@@ -39,6 +39,10 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
     "pooling": {
         "mean": ("Mean", "The average over all positions."),
         "mean_max": ("Mean and maximum", "The average and the strongest signal of each feature."),
+        "mean_max_spread": (
+            "Mean, maximum and spread",
+            "Also how far each feature varies along the sequence (standard deviation).",
+        ),
         "first": ("First token", "The summary token in front of the sequence, where the backbone has one."),
     },
     "head": {

@@ -32,17 +32,32 @@ _SHARE_OF_CARD, _MOST_TOKENS = 0.6, 2**18
 """Of the free memory of a graphics card that a pack may take, and tokens a pack: larger ones are no faster."""
 _ALIKE = 0.9999
 """Mean cosine of the vectors in bfloat16 with those in float32, from which they are taken for the same."""
+N_POOLED = 4
+"""Vectors that `pool` lays side by side."""
+_LEAST_VARIANCE = 1e-8
 _STAGE = "Reading sequences with the backbone"
 
 
 def pool(pack: Pack) -> torch.Tensor:
-    """Mean, maximum and first-token vector of each sequence, side by side: `(n, 3 * width)`.
+    """Mean, maximum, spread and first-token vector of each sequence, side by side: `(n, 4 * width)`.
 
-    A sequence without letters gives zeros for mean and maximum.
+    The spread is the standard deviation over the letters (statistics pooling, Snyder et al. 2018, X-vectors), which is
+    never quite 0, where it would have no slope. A sequence without letters gives zeros for mean and maximum.
     """
     mean = torch.segment_reduce(pack.states, "mean", lengths=pack.lengths, axis=0, initial=0.0)
     highest = torch.segment_reduce(pack.states, "max", lengths=pack.lengths, axis=0)
-    return torch.cat([mean, torch.where(pack.lengths[:, None] > 0, highest, 0.0), pack.first], dim=1)
+    # Around each sequence's own mean: a difference of two large sums would lose digits.
+    squares = (pack.states - mean.repeat_interleave(pack.lengths, dim=0)).square()
+    variance = torch.segment_reduce(squares, "mean", lengths=pack.lengths, axis=0, initial=0.0)
+    return torch.cat(
+        [
+            mean,
+            torch.where(pack.lengths[:, None] > 0, highest, 0.0),
+            variance.clamp(min=_LEAST_VARIANCE).sqrt(),
+            pack.first,
+        ],
+        dim=1,
+    )
 
 
 class EmbeddingStore:
@@ -124,14 +139,17 @@ def open_store(
 ) -> EmbeddingStore:
     """The store on disk for a backbone folder, below BioTL's home; each choice of layers has one of its own."""
     layers = encoder.kept_layers(layers) if level == "token" else layers
-    n_vectors = {"sequence": 3 * (len(layers) + 1), "residue": len(layers) + 1, "token": len(layers)}[level]
+    n_vectors = {"sequence": N_POOLED * (len(layers) + 1), "residue": len(layers) + 1, "token": len(layers)}[
+        level
+    ]
     width = encoder.width * n_vectors
     dtype = "<f2" if level == "residue" else "<f4"
     exactness = [
         *(["half"] if reads_half(encoder, level) else []),
         *([f"{encoder.bits}bit"] if encoder.bits else []),
     ]
-    name = "-".join([level, *map(str, layers), *exactness])
+    # Stores of a time when less was pooled lie beside.
+    name = "-".join([f"{level}{N_POOLED}" if level == "sequence" else level, *map(str, layers), *exactness])
     folder = home_subfolder("embeddings") / fingerprint(weights_folder) / name
     return EmbeddingStore(folder, width, dtype)
 
@@ -192,7 +210,7 @@ def embed(
     Args:
         encoder: the backbone; in evaluation mode.
         sequences: letters; equal ones are computed once.
-        level: "sequence" gives `(1, 3 * width)` float32 (see `pool`), "residue" `(letters read, width)` float16,
+        level: "sequence" gives `(1, 4 * width)` float32 (see `pool`), "residue" `(letters read, width)` float16,
             "token" the states below the layers that learn, special tokens included (see `Encoder.lower_states`).
         store: where they are kept.
         control: progress and stop; what is computed before a stop stays in the store.

@@ -12,6 +12,7 @@ from biotl_core.hardware import Device
 from biotl_core.learning.settings import (
     METHODS,
     MOST_ANCHORS,
+    POOLED,
     TrainingSettings,
     TuningMethod,
     last_layer_settings,
@@ -256,7 +257,7 @@ def _head_size(backbone: Backbone, workload: Workload, settings: TrainingSetting
             settings.neighbours + 1
         )  # two convolutions, which together reach so far to either side
         return _HEAD_CHANNELS * (width + reached * _HEAD_CHANNELS + workload.n_outputs)
-    return _HEAD_WIDTH * (2 * width + workload.n_outputs)
+    return _HEAD_WIDTH * (len(POOLED[settings.pooling]) * width + workload.n_outputs)
 
 
 def _head_rows(backbone: Backbone, workload: Workload, settings: TrainingSettings) -> float:

@@ -17,7 +17,7 @@ from biotl_core.data.dataset import Dataset, Modality
 from biotl_core.data.tasks import TASKS, TaskName
 from biotl_core.errors import UserError
 from biotl_core.learning.head import Head
-from biotl_core.learning.settings import TrainingSettings, Weights
+from biotl_core.learning.settings import POOLED, TrainingSettings, Weights
 from biotl_core.learning.simple_features import SimpleFeatures
 
 _BITS: dict[Weights, int | None] = {"full": None, "8bit": 8, "4bit": 4}
@@ -80,18 +80,12 @@ class SequenceModel(nn.Module):
     @property
     def n_features(self) -> int:
         """Width of what the head reads of the backbone."""
-        return self.width * (2 if self.settings.pooling == "mean_max" and not self.is_per_residue else 1)
+        return self.width * (1 if self.is_per_residue else len(POOLED[self.settings.pooling]))
 
     def select(self, pooled: torch.Tensor) -> torch.Tensor:
-        """The features of the chosen pooling out of mean, maximum and first token side by side (see `pool`)."""
-        width = self.width
-        match self.settings.pooling:
-            case "mean":
-                return pooled[:, :width]
-            case "mean_max":
-                return pooled[:, : 2 * width]
-            case "first":
-                return pooled[:, 2 * width :]
+        """The features of the chosen pooling out of all that are pooled side by side (see `pool`)."""
+        chosen = POOLED[self.settings.pooling]
+        return pooled[:, chosen.start * self.width : chosen.stop * self.width]
 
     def features(self, tokens: Tokens, beside: torch.Tensor | None = None) -> torch.Tensor:
         """What the head reads: of the backbone, and simple features beside it; a row a sequence or a residue."""

@@ -15,7 +15,7 @@ from biotl_core.errors import UserError
 TuningMethod = Literal["frozen", "lora", "full", "scratch"]
 Optimizer = Literal["adamw", "sgd", "nesterov", "gradient_descent"]
 Schedule = Literal["constant", "linear", "cosine"]
-Pooling = Literal["mean", "mean_max", "first"]
+Pooling = Literal["mean", "mean_max", "mean_max_spread", "first"]
 Head = Literal["auto", "linear", "mlp", "kernel"]
 Layers = Literal["last", "middle_last"]
 Weights = Literal["full", "8bit", "4bit"]
@@ -92,6 +92,17 @@ _DEFAULT_BATCH: dict[TuningMethod, int] = {"frozen": 64, "lora": 8, "full": 8, "
 _RESIDUE_BATCH = 8
 """Where each residue is an example: some 2,000 of them a step."""
 _RESIDUE_NEIGHBOURS = 8
+POOLED: dict[Pooling, range] = {
+    "mean": range(1), "mean_max": range(2), "mean_max_spread": range(3), "first": range(3, 4),
+}  # fmt: skip
+"""Which of the vectors that `embeddings.pool` lays side by side the head reads."""
+POOLING_TERMS: dict[Pooling, str] = {
+    "mean": "mean",
+    "mean_max": "mean and maximum",
+    "mean_max_spread": "mean, maximum and standard deviation",
+    "first": "first-token",
+}
+"""As methods sections call them."""
 _FORMER = {"layers": "last", "neighbours": 0, "simple_features": "none"}
 """What settings were before there were such choices; runs and models of that time say nothing of them."""
 _FORMER_LETTERS = {"auto": "auto", "yes": "letters", "no": "none"}
@@ -169,7 +180,7 @@ class TrainingSettings:
         "Weigh each class by how rare it is in the training part (class weights).",
     )
     pooling: Pooling = _setting(
-        "mean_max", "From positions to one vector",
+        "mean_max_spread", "From positions to one vector",
         "How the features of all positions become those of the sequence (pooling).", choices=get_args(Pooling),
     )  # fmt: skip
     head: Head = _setting(

@@ -5,7 +5,7 @@ Walsh et al. 2021, Nature Methods 18:1122. What only the author can say is left 
 
 from typing import Literal, NamedTuple
 
-from biotl_core.learning.settings import head_words, simple_features_words
+from biotl_core.learning.settings import POOLING_TERMS, head_words, simple_features_words
 from biotl_core.reports.record import Record
 from biotl_core.runs.verdict import baseline_title, metric_title, passes_words
 from biotl_core.wording import say_number, say_seconds
@@ -67,7 +67,7 @@ def _optimisation(record: Record) -> _Answers:
         f"({head_words(settings, modality)}).",
         ("Optimisation", "Meta-predictions"): "No; the model takes no other predictor's output.",
         ("Optimisation", "Data encoding"): f"Letters as tokens of the backbone, at most {backbone.max_length:,} letters"
-        + ("." if record.task.is_per_residue else f"; features pooled by {settings.pooling}."),
+        + ("." if record.task.is_per_residue else f"; features pooled by {POOLING_TERMS[settings.pooling]}."),
         ("Optimisation", "Parameters"): f"{size}; chosen by loss {settings.loss or 'of the task'}, "
         f"{settings.optimizer}.",
         ("Optimisation", "Features"): "All features of the backbone; none selected by hand; beside them "

@@ -1,7 +1,7 @@
 """The methods paragraph, ready to paste, and the limits that a reader must know."""
 
 from biotl_core.data.dataset import PARTS
-from biotl_core.learning.settings import head_words
+from biotl_core.learning.settings import POOLING_TERMS, head_words
 from biotl_core.reports.citations import CITATIONS, backbone_key
 from biotl_core.reports.record import Record
 from biotl_core.runs.verdict import TWIN, best_simple, metric_title, passes_words
@@ -78,7 +78,7 @@ def _training(record: Record) -> str:
     if not record.task.is_per_residue:
         if s.both_strands:
             words.insert(0, "features of both strands averaged")
-        words.insert(0, f"{str(s.pooling).replace('_', ' and ')} pooling")
+        words.insert(0, f"{POOLING_TERMS[s.pooling]} pooling")
     return f" ({', '.join(word for word in words if word)})"
 
 

@@ -265,7 +265,7 @@ def suggest_settings(settings: TrainingSettings, trial: Any) -> TrainingSettings
         "dropout": trial.suggest_float("dropout", 0.0, 0.6),
         "weight_decay": trial.suggest_float("weight_decay", 1e-4, 1.0, log=True),
         "head": trial.suggest_categorical("head", ["linear", "mlp", "kernel"]),
-        "pooling": trial.suggest_categorical("pooling", ["mean", "mean_max"]),
+        "pooling": trial.suggest_categorical("pooling", ["mean", "mean_max", "mean_max_spread"]),
     }
     if settings.method == "lora":
         chosen["lora_rank"] = trial.suggest_categorical("lora_rank", [4, 8, 16, 32])
