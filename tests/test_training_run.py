@@ -118,7 +118,10 @@ def test_a_model_that_does_not_reload_is_not_finished(backbone, monkeypatch):
 def test_two_processes_learn_what_one_does(backbone):
     histories = []
     for processes in (1, 2):
-        _, folder = make_run(backbone, method="full", processes=processes, dropout=0.0, batch_size=7)
+        # Fewer features than training rows: with more, the directions that the head starts from hang on rounding.
+        _, folder = make_run(
+            backbone, method="full", processes=processes, dropout=0.0, batch_size=7, pooling="mean_max"
+        )
         train_run(folder, Control())
         histories.append(read_history(folder))
     for one, two in zip(*histories, strict=True):
