@@ -118,7 +118,7 @@ def test_a_model_that_does_not_reload_is_not_finished(backbone, monkeypatch):
 def test_two_processes_learn_what_one_does(backbone):
     histories = []
     for processes in (1, 2):
-        # With the spread too, this tiny set has more features than rows, and two processes begin apart.
+        # With the spread too the first pass differs by a few percent; why is not known yet.
         _, folder = make_run(
             backbone, method="full", processes=processes, dropout=0.0, batch_size=7, pooling="mean_max"
         )
