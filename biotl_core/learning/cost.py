@@ -145,7 +145,7 @@ def count_seconds(backbone: Backbone, workload: Workload, settings: TrainingSett
     settings = settings.with_head(len(workload.lengths["train"]))
     seconds = _START_SECONDS + _training_seconds(backbone, workload, settings, speed)
     seconds += _choosing_seconds(workload, settings)
-    if settings.method in ("lora", "full") and settings.processes == 1:
+    if settings.method in ("lora", "full"):
         alone = last_layer_settings(settings, TASKS[workload.task_name])
         alone = alone.with_head(len(workload.lengths["train"]))
         seconds += _training_seconds(backbone, workload, alone, speed)
@@ -155,9 +155,7 @@ def count_seconds(backbone: Backbone, workload: Workload, settings: TrainingSett
 def _choosing_seconds(workload: Workload, settings: TrainingSettings) -> float:
     """The last layers that are solved to choose what is read beside the backbone, or to be the model."""
     n_ways = 1 if settings.head == "kernel" else 0
-    can_choose = (
-        settings.method != "scratch" and settings.processes == 1 and len(workload.lengths["validation"])
-    )
+    can_choose = settings.method != "scratch" and len(workload.lengths["validation"])
     if settings.simple_features == "auto" and can_choose:
         n_ways = 4 if len(np.unique(workload.lengths["train"])) == 1 else 2
     rows = min(len(workload.lengths["train"]), MOST_ANCHORS)

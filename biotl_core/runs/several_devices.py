@@ -1,7 +1,8 @@
 """One run on several devices: torch starts a process for each, accelerate joins them, and the worker waits.
 
-Each process does the same chain and takes its share of every batch; the first one writes the run folder. They look
-for the `stop` file themselves, and end with the worker, which kills its children when Stop is not heard.
+Each process learns the same weights and takes its share of every batch; the first one writes the checkpoint, from which
+the worker goes on alone. They look for the `stop` file themselves, and end with the worker, which kills its children
+when Stop is not heard.
 """
 
 import importlib
@@ -11,19 +12,27 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 from biotl_core.errors import UserError
+from biotl_core.learning.settings import SimpleFeatures
 from biotl_core.progress import Control, Stopped
 from biotl_core.runs.json_files import read_json, write_json_atomically
 from biotl_core.runs.watching import ProgressWriter, StopFile, end_with_worker
 
-_WORK = ("biotl_core.runs.training_run", "train_together")
+_WORK = ("biotl_core.runs.training_run", "learn_together")
 _OUTCOME = "together.json"
 _LOOK_SECONDS = 0.2
 
 
-def run_on_several(folder: Path, n_processes: int, control: Control) -> str:
-    """Train with `n_processes` processes; the closing sentence of the first.
+def run_on_several(folder: Path, n_processes: int, features: SimpleFeatures, control: Control) -> None:
+    """Learn with `n_processes` processes, which leave a finished checkpoint in the folder of the run.
+
+    Args:
+        folder: of the run.
+        n_processes: one a device.
+        features: what the head reads beside the backbone, no more "auto".
+        control: progress and stop.
 
     Raises:
         Stopped: the user asked to.
@@ -41,6 +50,7 @@ def run_on_several(folder: Path, n_processes: int, control: Control) -> str:
             "--module",
             __name__,
             str(folder),
+            features,
         ),
     ]
     control.step("Starting one process for each device", 0, 0)
@@ -50,12 +60,11 @@ def run_on_several(folder: Path, n_processes: int, control: Control) -> str:
     found = read_json(outcome) if outcome.exists() else {}
     if found.get("stopped"):
         raise Stopped
-    if "sentence" not in found:
+    if not found.get("is_done"):
         raise UserError(
             found.get("error")
             or "One of the processes that trained together ended early. The log has the details."
         )
-    return found["sentence"]
 
 
 def _free_port() -> int:
@@ -64,7 +73,7 @@ def _free_port() -> int:
         return free.getsockname()[1]
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, features: SimpleFeatures) -> None:
     """One of the processes; the first one tells progress and how it ended."""
     is_first = os.environ.get("RANK", "0") == "0"
     progress = ProgressWriter(folder)
@@ -78,10 +87,9 @@ def main(folder: Path) -> None:
     module, function = _WORK
     found: dict[str, object]
     try:
-        sentence = getattr(importlib.import_module(module), function)(
-            folder, Control(report, StopFile(folder).is_there)
-        )
-        found = {"sentence": sentence}
+        learn = getattr(importlib.import_module(module), function)
+        learn(folder, features, Control(report, StopFile(folder).is_there))
+        found = {"is_done": True}
     except Stopped:
         found = {"stopped": True}
     except UserError as error:
@@ -91,4 +99,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), cast(SimpleFeatures, sys.argv[2]))

@@ -17,6 +17,7 @@ from biotl_core.evaluation.tables import as_cell
 from biotl_core.learning.model import SequenceModel, save_model
 from biotl_core.learning.prediction import predict_examples
 from biotl_core.learning.settings import (
+    SimpleFeatures,
     TrainingSettings,
     head_words,
     last_layer_settings,
@@ -30,7 +31,7 @@ from biotl_core.runs.json_files import write_json_atomically
 from biotl_core.runs.judging import judge, nearest_in_training, write_predictions
 from biotl_core.runs.reload_check import ReloadCheck
 from biotl_core.runs.several_devices import run_on_several
-from biotl_core.runs.tuning import Tuned
+from biotl_core.runs.tuning import Tuned, choose_features
 from biotl_core.runs.verdict import FROZEN, TWIN, answer_sentence
 
 _MAP_SAMPLE = 4000
@@ -41,25 +42,20 @@ def train_run(folder: Path, control: Control) -> str:
     config = read_config(folder)
     dataset = Dataset.load(folder)
     settings = TrainingSettings.from_dict(config["settings"]).resolved(dataset.task)
-    # Only a head learns on a frozen backbone; there is nothing to share out.
-    if settings.processes > 1 and settings.method != "frozen":
-        return run_on_several(folder, settings.processes, control)
-    return train_here(folder, config, dataset, settings, control)
-
-
-def train_here(
-    folder: Path, config: dict[str, Any], dataset: Dataset, settings: TrainingSettings, control: Control
-) -> str:
-    """The chain in this process, which may be one of several that train together; "" from all but the first."""
     began = time.monotonic()
     backbone = find_backbone(config["backbone"], dataset.modality)
     weights_folder = locate_backbone(backbone)
     accelerator = make_accelerator(config.get("device", "cpu"), settings.precision)
 
     control.step("Loading the backbone", 0, 0)
+    # Only a head learns on a frozen backbone; there is nothing to share out.
+    if settings.processes > 1 and settings.method != "frozen":
+        features = settings.simple_features
+        if features == "auto":
+            features, _ = choose_features(dataset, weights_folder, settings, folder, accelerator, control)
+        run_on_several(folder, settings.processes, features, control)
+    # What several have learned together is found here as a finished checkpoint.
     tuned = Tuned.train(dataset, weights_folder, settings, folder, accelerator, control)
-    if not accelerator.is_main_process:
-        return ""
     model = tuned.model
     trial, neighbourhood = tuned.try_out(control)
     save_model(model, folder / "model", _backbone_facts(backbone), weights_folder)
@@ -119,7 +115,7 @@ def _rivals(
         )
         trained[name] = title, predict_examples(tuned.model, tuned.examples(dataset.part("test")), control)
 
-    if settings.method in ("lora", "full") and accelerator.num_processes == 1:
+    if settings.method in ("lora", "full"):
         train(FROZEN, "Only the last layer learned", last_layer_settings(settings, dataset.task), False)
     if config.get("random_twin") and settings.method != "scratch":
         train(TWIN, "The same backbone from random weights", settings, True)
@@ -182,8 +178,17 @@ def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def train_together(folder: Path, control: Control) -> str:
-    """What each of several processes does; see `several_devices`."""
+def learn_together(folder: Path, features: SimpleFeatures, control: Control) -> None:
+    """What each of several processes does: learn, and leave the checkpoint; see `several_devices`.
+
+    Args:
+        folder: of the run.
+        features: what is read beside the backbone, chosen once for all.
+        control: progress and stop.
+    """
     config, dataset = read_config(folder), Dataset.load(folder)
     settings = TrainingSettings.from_dict(config["settings"]).resolved(dataset.task)
-    return train_here(folder, config, dataset, settings, control)
+    settings = replace(settings, simple_features=features)
+    weights_folder = locate_backbone(find_backbone(config["backbone"], dataset.modality))
+    accelerator = make_accelerator(config.get("device", "cpu"), settings.precision)
+    Tuned.train(dataset, weights_folder, settings, folder, accelerator, control)

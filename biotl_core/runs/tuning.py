@@ -1,9 +1,8 @@
 """Training a model on a dataset inside a run: from the backbone to the best weights."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from shutil import disk_usage, rmtree
 from typing import Any
@@ -75,15 +74,10 @@ class Tuned:
         memory = MemoryStore() if memory is None else memory
         n_train = len(dataset.part("train"))
         if settings.simple_features == "auto":
-            # A head is not shared out over devices.
-            try_out = partial(
-                cls.train, dataset, weights_folder, folder=folder, accelerator=accelerator, control=control,
-                random_weights=random_weights, keeps_history=False, memory=memory,
+            chosen, encoder = choose_features(
+                dataset, weights_folder, settings, folder, accelerator, control,
+                random_weights=random_weights, aside=aside, memory=memory,
             )  # fmt: skip
-            is_possible = accelerator.num_processes == 1
-            chosen: SimpleFeatures = "none"
-            if is_possible:
-                chosen, encoder = _choose_features(settings, dataset, aside, try_out)
             settings = replace(settings, simple_features=chosen)
         settings = settings.with_head(n_train)
         model = build_model(
@@ -139,8 +133,17 @@ def _told_apart(settings: TrainingSettings) -> Iterator[str]:
         yield settings.head
 
 
-def _choose_features(
-    settings: TrainingSettings, dataset: Dataset, aside: str, train: Callable[..., Tuned]
+def choose_features(
+    dataset: Dataset,
+    weights_folder: Path,
+    settings: TrainingSettings,
+    folder: Path,
+    accelerator: Accelerator,
+    control: Control,
+    *,
+    random_weights: bool = False,
+    aside: str = "",
+    memory: MemoryStore | None = None,
 ) -> tuple[SimpleFeatures, Encoder | None]:
     """What the head does best with on the validation part: nothing beside the backbone, letters, counts, or both.
 
@@ -148,7 +151,7 @@ def _choose_features(
     rest on which pass happened to look best. Equal ones, and runs without a validation part, take the least. Where that
     is also the head of the run, the best one is the model itself, found again by its checkpoint.
 
-    Also the backbone, once loaded, where the run itself leaves it as it is.
+    The arguments are those of `Tuned.train`. Also the backbone, once loaded, where the run itself leaves it as it is.
     """
     if dataset.part("validation").empty or settings.method == "scratch":
         return "none", None
@@ -162,7 +165,10 @@ def _choose_features(
     best, encoder = (-math.inf, -math.inf), None
     checkpoints: dict[SimpleFeatures, Path] = {}
     for features in ("none", "letters", "counts", "both") if has_places else ("none", "counts"):
-        tried = train(settings=replace(frozen, simple_features=features), aside=name, encoder=encoder)
+        tried = Tuned.train(
+            dataset, weights_folder, replace(frozen, simple_features=features), folder, accelerator, control,
+            random_weights=random_weights, aside=name, keeps_history=False, memory=memory, encoder=encoder,
+        )  # fmt: skip
         encoder, checkpoints[features] = tried.model.encoder, tried.training.folder
         score = tuple(tried.training.state.best_score)  # equal scores are told apart by the loss
         # Where a kind has no say, the head is the one without it.
