@@ -90,11 +90,10 @@ def frozen_head(measured: pd.DataFrame, folder: Path) -> np.ndarray:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    pooled = embed(load_encoder(folder, "protein"), measured["sequence"].tolist(), "sequence", MemoryStore())
+    encoder = load_encoder(folder, "protein")
+    pooled = embed(encoder, measured["sequence"].tolist(), "sequence", MemoryStore())
     features = np.concatenate(pooled).astype(np.float64)
-    features = features[
-        :, : features.shape[1] // 2
-    ]  # mean and maximum, without the spread and the first token
+    features = features[:, : 2 * encoder.width]  # mean and maximum
     train, test = (measured["split"].to_numpy() == part for part in ("train", "test"))
     head = make_pipeline(StandardScaler(), RidgeCV(alphas=_STRENGTHS))
     return head.fit(features[train], measured["target"].to_numpy()[train]).predict(features[test])

@@ -28,11 +28,17 @@ def test_pool_by_hand():
     pack = Pack(states, torch.tensor([2, 1, 0]), torch.tensor([[9.0, 9.0], [8.0, 8.0], [6.0, 6.0]]))
     none = 1e-4  # a spread that is never quite 0
     expected = [
-        [2, 2, 3, 5, 1, 3, 9, 9],
-        [7, 7, 7, 7, none, none, 8, 8],
-        [0, 0, 0, 0, none, none, 6, 6],
+        [2, 2, 3, 5, 1, 3, 2, 2, 9, 9],
+        [7, 7, 7, 7, none, none, 7, 7, 8, 8],
+        [0, 0, 0, 0, none, none, 0, 0, 6, 6],
     ]
     assert np.allclose(pool(pack), expected, rtol=1e-6)
+
+
+def test_the_start_is_the_mean_of_the_first_letters(monkeypatch):
+    monkeypatch.setattr(embeddings, "N_START", 2)
+    pack = Pack(torch.arange(6.0)[:, None], torch.tensor([1, 2, 3]), torch.zeros(3, 1))
+    assert pool(pack)[:, 3].tolist() == [0.0, 1.5, 3.5]
 
 
 def test_the_slope_of_a_spread_that_is_nothing_is_finite():
@@ -58,7 +64,7 @@ def test_stored_equals_computed_whatever_the_pack(folder, level, monkeypatch):
     monkeypatch.setitem(embeddings.PACK_TOKENS, "cpu", 16)
     small_packs = embed(encoder, sequences, level, MemoryStore())
     for one, two, three, sequence in zip(first, again, small_packs, sequences, strict=True):
-        assert one.shape == ((1, 128) if level == "sequence" else (len(sequence), 32))
+        assert one.shape == ((1, 160) if level == "sequence" else (len(sequence), 32))
         assert np.array_equal(one, two)
         assert np.allclose(one.astype(float), three.astype(float), atol=2e-3 if level == "residue" else 1e-5)
 
@@ -179,7 +185,7 @@ def test_half_precision_is_for_processors_that_have_it(folder, monkeypatch, has_
     )
     assert not embeddings.reads_half(encoder, "token")
     name = open_store(folder, encoder, "sequence")._vectors.parent.name
-    assert name == ("sequence4-half" if has_products else "sequence4")
+    assert name == ("sequence5-half" if has_products else "sequence5")
     encoder.allows_half = False
     assert not embeddings.reads_half(encoder, "sequence")
 

@@ -37,11 +37,19 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "pooling": {
+        "auto": (
+            "Automatic",
+            "Mean, maximum and spread; the start of proteins too where that does better on the validation part.",
+        ),
         "mean": ("Mean", "The average over all positions."),
         "mean_max": ("Mean and maximum", "The average and the strongest signal of each feature."),
         "mean_max_spread": (
             "Mean, maximum and spread",
             "Also how far each feature varies along the sequence (standard deviation).",
+        ),
+        "mean_max_spread_start": (
+            "Mean, maximum, spread and start",
+            "Also the average over the first 40 positions, where a protein's targeting signals lie.",
         ),
         "first": ("First token", "The summary token in front of the sequence, where the backbone has one."),
     },

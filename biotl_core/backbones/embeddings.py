@@ -32,28 +32,38 @@ _SHARE_OF_CARD, _MOST_TOKENS = 0.6, 2**18
 """Of the free memory of a graphics card that a pack may take, and tokens a pack: larger ones are no faster."""
 _ALIKE = 0.9999
 """Mean cosine of the vectors in bfloat16 with those in float32, from which they are taken for the same."""
-N_POOLED = 4
+N_POOLED = 5
 """Vectors that `pool` lays side by side."""
+N_START = 40
+"""Letters of the start of a sequence: signals that lead a protein to its place are mostly shorter."""
 _LEAST_VARIANCE = 1e-8
 _STAGE = "Reading sequences with the backbone"
 
 
 def pool(pack: Pack) -> torch.Tensor:
-    """Mean, maximum, spread and first-token vector of each sequence, side by side: `(n, 4 * width)`.
+    """Mean, maximum, spread, start and first-token vector of each sequence, side by side: `(n, 5 * width)`.
 
-    The spread is the standard deviation over the letters (statistics pooling, Snyder et al. 2018, X-vectors), which is
-    never quite 0, where it would have no slope. A sequence without letters gives zeros for mean and maximum.
+    The spread is the standard deviation over the letters (statistics pooling, Snyder et al. 2018, X-vectors). The start
+    is the mean over the first `N_START` letters, where the signals lie that send a protein to its place (von Heijne
+    1990, J Membr Biol 115:195). A spread is never quite 0, where it would have no slope. A sequence without letters
+    gives zeros for the others.
     """
     mean = torch.segment_reduce(pack.states, "mean", lengths=pack.lengths, axis=0, initial=0.0)
     highest = torch.segment_reduce(pack.states, "max", lengths=pack.lengths, axis=0)
     # Around each sequence's own mean: a difference of two large sums would lose digits.
     squares = (pack.states - mean.repeat_interleave(pack.lengths, dim=0)).square()
     variance = torch.segment_reduce(squares, "mean", lengths=pack.lengths, axis=0, initial=0.0)
+    begins = (pack.lengths.cumsum(0) - pack.lengths).repeat_interleave(pack.lengths)
+    is_start = torch.arange(len(begins), device=begins.device) - begins < N_START
+    start = torch.segment_reduce(
+        pack.states[is_start], "mean", lengths=pack.lengths.clamp(max=N_START), axis=0, initial=0.0
+    )
     return torch.cat(
         [
             mean,
             torch.where(pack.lengths[:, None] > 0, highest, 0.0),
             variance.clamp(min=_LEAST_VARIANCE).sqrt(),
+            start,
             pack.first,
         ],
         dim=1,
@@ -210,7 +220,7 @@ def embed(
     Args:
         encoder: the backbone; in evaluation mode.
         sequences: letters; equal ones are computed once.
-        level: "sequence" gives `(1, 4 * width)` float32 (see `pool`), "residue" `(letters read, width)` float16,
+        level: "sequence" gives `(1, 5 * width)` float32 (see `pool`), "residue" `(letters read, width)` float16,
             "token" the states below the layers that learn, special tokens included (see `Encoder.lower_states`).
         store: where they are kept.
         control: progress and stop; what is computed before a stop stays in the store.

@@ -156,8 +156,10 @@ def _choosing_seconds(workload: Workload, settings: TrainingSettings) -> float:
     """The last layers that are solved to choose what is read beside the backbone, or to be the model."""
     n_ways = 1 if settings.head == "kernel" else 0
     can_choose = settings.method != "scratch" and len(workload.lengths["validation"])
-    if settings.simple_features == "auto" and can_choose:
-        n_ways = 4 if len(np.unique(workload.lengths["train"])) == 1 else 2
+    if settings.is_open and can_choose:
+        is_one_length = len(np.unique(workload.lengths["train"])) == 1
+        n_ways = 1 + (0 if settings.simple_features != "auto" else 3 if is_one_length else 1)
+        n_ways += settings.pooling == "auto" and not is_one_length
     rows = min(len(workload.lengths["train"]), MOST_ANCHORS)
     counted = 1e-6 * sum(int(lengths.sum()) for lengths in workload.lengths.values())
     return n_ways * (_SOLVE_SECONDS * (rows / 1000) ** 1.5 + _COUNT_SECONDS * counted)

@@ -15,7 +15,7 @@ from biotl_core.errors import UserError
 TuningMethod = Literal["frozen", "lora", "full", "scratch"]
 Optimizer = Literal["adamw", "sgd", "nesterov", "gradient_descent"]
 Schedule = Literal["constant", "linear", "cosine"]
-Pooling = Literal["mean", "mean_max", "mean_max_spread", "first"]
+Pooling = Literal["auto", "mean", "mean_max", "mean_max_spread", "mean_max_spread_start", "first"]
 Head = Literal["auto", "linear", "mlp", "kernel"]
 Layers = Literal["last", "middle_last"]
 Weights = Literal["full", "8bit", "4bit"]
@@ -93,14 +93,18 @@ _RESIDUE_BATCH = 8
 """Where each residue is an example: some 2,000 of them a step."""
 _RESIDUE_NEIGHBOURS = 8
 POOLED: dict[Pooling, range] = {
-    "mean": range(1), "mean_max": range(2), "mean_max_spread": range(3), "first": range(3, 4),
+    "mean": range(1), "mean_max": range(2), "mean_max_spread": range(3), "mean_max_spread_start": range(4),
+    "first": range(4, 5), "auto": range(3),
 }  # fmt: skip
 """Which of the vectors that `embeddings.pool` lays side by side the head reads."""
+WITH_START: Pooling = "mean_max_spread_start"
 POOLING_TERMS: dict[Pooling, str] = {
     "mean": "mean",
     "mean_max": "mean and maximum",
     "mean_max_spread": "mean, maximum and standard deviation",
+    "mean_max_spread_start": "mean, maximum and standard deviation, and the mean of the first 40 residues",
     "first": "first-token",
+    "auto": "mean, maximum and standard deviation",
 }
 """As methods sections call them."""
 _FORMER = {"layers": "last", "neighbours": 0, "simple_features": "none"}
@@ -180,8 +184,10 @@ class TrainingSettings:
         "Weigh each class by how rare it is in the training part (class weights).",
     )
     pooling: Pooling = _setting(
-        "mean_max_spread", "From positions to one vector",
-        "How the features of all positions become those of the sequence (pooling).", choices=get_args(Pooling),
+        "auto", "From positions to one vector",
+        "How the features of all positions become those of the sequence (pooling). Automatic: mean, maximum and "
+        "spread, and for proteins of different lengths also the mean of the first 40 residues, if that does better on "
+        "the validation part.", choices=get_args(Pooling),
     )  # fmt: skip
     head: Head = _setting(
         "auto",
@@ -341,6 +347,18 @@ class TrainingSettings:
             return self
         return (
             replace(self, head="kernel", epochs=1) if n_train <= MOST_ANCHORS else replace(self, head="mlp")
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the validation part has still to say what the head reads."""
+        return "auto" in (self.simple_features, self.pooling)
+
+    def closed(self) -> "TrainingSettings":
+        """The plainest reading where it is left open."""
+        plainest = {"simple_features": "none", "pooling": "mean_max_spread"}
+        return replace(
+            self, **{name: plain for name, plain in plainest.items() if getattr(self, name) == "auto"}
         )
 
     def fixed_layers(self, n_layers: int) -> int:

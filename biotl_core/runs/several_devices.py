@@ -6,16 +6,16 @@ when Stop is not heard.
 """
 
 import importlib
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import cast
 
 from biotl_core.errors import UserError
-from biotl_core.learning.settings import SimpleFeatures
+from biotl_core.learning.settings import TrainingSettings
 from biotl_core.progress import Control, Stopped
 from biotl_core.runs.json_files import read_json, write_json_atomically
 from biotl_core.runs.watching import ProgressWriter, StopFile, end_with_worker
@@ -25,13 +25,12 @@ _OUTCOME = "together.json"
 _LOOK_SECONDS = 0.2
 
 
-def run_on_several(folder: Path, n_processes: int, features: SimpleFeatures, control: Control) -> None:
-    """Learn with `n_processes` processes, which leave a finished checkpoint in the folder of the run.
+def run_on_several(folder: Path, settings: TrainingSettings, control: Control) -> None:
+    """Learn with `settings.processes` processes, which leave a finished checkpoint in the folder of the run.
 
     Args:
         folder: of the run.
-        n_processes: one a device.
-        features: what the head reads beside the backbone, no more "auto".
+        settings: resolved and closed.
         control: progress and stop.
 
     Raises:
@@ -41,7 +40,7 @@ def run_on_several(folder: Path, n_processes: int, features: SimpleFeatures, con
     outcome = folder / _OUTCOME
     outcome.unlink(missing_ok=True)
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(n_processes)),
+        *(sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(settings.processes)),
         *(
             "--master_addr",
             "127.0.0.1",
@@ -50,7 +49,7 @@ def run_on_several(folder: Path, n_processes: int, features: SimpleFeatures, con
             "--module",
             __name__,
             str(folder),
-            features,
+            json.dumps({"simple_features": settings.simple_features, "pooling": settings.pooling}),
         ),
     ]
     control.step("Starting one process for each device", 0, 0)
@@ -73,7 +72,7 @@ def _free_port() -> int:
         return free.getsockname()[1]
 
 
-def main(folder: Path, features: SimpleFeatures) -> None:
+def main(folder: Path, chosen: dict[str, str]) -> None:
     """One of the processes; the first one tells progress and how it ended."""
     is_first = os.environ.get("RANK", "0") == "0"
     progress = ProgressWriter(folder)
@@ -88,7 +87,7 @@ def main(folder: Path, features: SimpleFeatures) -> None:
     found: dict[str, object]
     try:
         learn = getattr(importlib.import_module(module), function)
-        learn(folder, features, Control(report, StopFile(folder).is_there))
+        learn(folder, chosen, Control(report, StopFile(folder).is_there))
         found = {"is_done": True}
     except Stopped:
         found = {"stopped": True}
@@ -99,4 +98,4 @@ def main(folder: Path, features: SimpleFeatures) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), cast(SimpleFeatures, sys.argv[2]))
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))

@@ -33,6 +33,7 @@ from biotl_core.runs.tuning import Tuned
 _GROUPED = ("random", "similarity", "scaffold")
 _DRAWN = (*_GROUPED, "position")
 _INNER_FOLDS = 5
+_POOLINGS = ("mean", "mean_max", "mean_max_spread", "mean_max_spread_start")
 
 
 class Attempt(NamedTuple):
@@ -265,7 +266,7 @@ def suggest_settings(settings: TrainingSettings, trial: Any) -> TrainingSettings
         "dropout": trial.suggest_float("dropout", 0.0, 0.6),
         "weight_decay": trial.suggest_float("weight_decay", 1e-4, 1.0, log=True),
         "head": trial.suggest_categorical("head", ["linear", "mlp", "kernel"]),
-        "pooling": trial.suggest_categorical("pooling", ["mean", "mean_max", "mean_max_spread"]),
+        "pooling": trial.suggest_categorical("pooling", _POOLINGS),
     }
     if settings.method == "lora":
         chosen["lora_rank"] = trial.suggest_categorical("lora_rank", [4, 8, 16, 32])
@@ -277,7 +278,8 @@ def _as_they_are(settings: TrainingSettings) -> dict[str, Any]:
     known = {name: getattr(settings, name) for name in names}
     known["weight_decay"] = min(max(known["weight_decay"], 1e-4), 1.0)
     known["dropout"] = min(known["dropout"], 0.6)
-    known["pooling"] = known["pooling"] if known["pooling"] != "first" else "mean"
+    if known["pooling"] not in _POOLINGS:
+        known["pooling"] = "mean" if known["pooling"] == "first" else "mean_max_spread"
     if settings.method == "lora" and settings.lora_rank in (4, 8, 16, 32):
         known["lora_rank"] = settings.lora_rank
     return known

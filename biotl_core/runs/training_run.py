@@ -17,7 +17,6 @@ from biotl_core.evaluation.tables import as_cell
 from biotl_core.learning.model import SequenceModel, save_model
 from biotl_core.learning.prediction import predict_examples
 from biotl_core.learning.settings import (
-    SimpleFeatures,
     TrainingSettings,
     head_words,
     last_layer_settings,
@@ -31,7 +30,7 @@ from biotl_core.runs.json_files import write_json_atomically
 from biotl_core.runs.judging import judge, nearest_in_training, write_predictions
 from biotl_core.runs.reload_check import ReloadCheck
 from biotl_core.runs.several_devices import run_on_several
-from biotl_core.runs.tuning import Tuned, choose_features
+from biotl_core.runs.tuning import Tuned, settle_reading
 from biotl_core.runs.verdict import FROZEN, TWIN, answer_sentence
 
 _MAP_SAMPLE = 4000
@@ -50,10 +49,8 @@ def train_run(folder: Path, control: Control) -> str:
     control.step("Loading the backbone", 0, 0)
     # Only a head learns on a frozen backbone; there is nothing to share out.
     if settings.processes > 1 and settings.method != "frozen":
-        features = settings.simple_features
-        if features == "auto":
-            features, _ = choose_features(dataset, weights_folder, settings, folder, accelerator, control)
-        run_on_several(folder, settings.processes, features, control)
+        settled, _ = settle_reading(dataset, weights_folder, settings, folder, accelerator, control)
+        run_on_several(folder, settled, control)
     # What several have learned together is found here as a finished checkpoint.
     tuned = Tuned.train(dataset, weights_folder, settings, folder, accelerator, control)
     model = tuned.model
@@ -178,17 +175,17 @@ def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def learn_together(folder: Path, features: SimpleFeatures, control: Control) -> None:
+def learn_together(folder: Path, chosen: dict[str, str], control: Control) -> None:
     """What each of several processes does: learn, and leave the checkpoint; see `several_devices`.
 
     Args:
         folder: of the run.
-        features: what is read beside the backbone, chosen once for all.
+        chosen: settings that were left open and are chosen once for all.
         control: progress and stop.
     """
     config, dataset = read_config(folder), Dataset.load(folder)
     settings = TrainingSettings.from_dict(config["settings"]).resolved(dataset.task)
-    settings = replace(settings, simple_features=features)
+    settings = replace(settings, **chosen)
     weights_folder = locate_backbone(find_backbone(config["backbone"], dataset.modality))
     accelerator = make_accelerator(config.get("device", "cpu"), settings.precision)
     Tuned.train(dataset, weights_folder, settings, folder, accelerator, control)

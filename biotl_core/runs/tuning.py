@@ -1,6 +1,5 @@
 """Training a model on a dataset inside a run: from the backbone to the best weights."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from biotl_core.learning.examples import Examples
 from biotl_core.learning.model import Outputs, SequenceModel, build_model
 from biotl_core.learning.prediction import keep_lower_states, make_examples, model_store
 from biotl_core.learning.scaling import fit_head
-from biotl_core.learning.settings import SimpleFeatures, TrainingSettings, last_layer_settings
+from biotl_core.learning.settings import WITH_START, TrainingSettings, last_layer_settings
 from biotl_core.learning.training import Training
 from biotl_core.progress import Control
 from biotl_core.runs.folder import append_history
@@ -73,12 +72,11 @@ class Tuned:
         keeps_history = not aside if keeps_history is None else keeps_history
         memory = MemoryStore() if memory is None else memory
         n_train = len(dataset.part("train"))
-        if settings.simple_features == "auto":
-            chosen, encoder = choose_features(
+        if settings.is_open:
+            settings, encoder = settle_reading(
                 dataset, weights_folder, settings, folder, accelerator, control,
-                random_weights=random_weights, aside=aside, memory=memory,
+                random_weights=random_weights, aside=aside, memory=memory, encoder=encoder,
             )  # fmt: skip
-            settings = replace(settings, simple_features=chosen)
         settings = settings.with_head(n_train)
         model = build_model(
             weights_folder,
@@ -129,11 +127,13 @@ def _told_apart(settings: TrainingSettings) -> Iterator[str]:
     """What names the checkpoints of trainings that are tried beside one another."""
     if settings.simple_features != "none":
         yield settings.simple_features
+    if settings.pooling == WITH_START:
+        yield "start"
     if settings.head == "kernel":
         yield settings.head
 
 
-def choose_features(
+def settle_reading(
     dataset: Dataset,
     weights_folder: Path,
     settings: TrainingSettings,
@@ -144,41 +144,65 @@ def choose_features(
     random_weights: bool = False,
     aside: str = "",
     memory: MemoryStore | None = None,
-) -> tuple[SimpleFeatures, Encoder | None]:
-    """What the head does best with on the validation part: nothing beside the backbone, letters, counts, or both.
+    encoder: Encoder | None = None,
+) -> tuple[TrainingSettings, Encoder | None]:
+    """The settings with what the head does best to read, by the validation part, where that is left open.
 
-    Each is tried with the last layer alone and a head that is solved at once, so that the choice is cheap and does not
-    rest on which pass happened to look best. Equal ones, and runs without a validation part, take the least. Where that
-    is also the head of the run, the best one is the model itself, found again by its checkpoint.
+    That is letters, counts, both or nothing beside the backbone, and then whether the start of proteins is read for
+    itself. Each is tried with the last layer alone and a head that is solved at once, so that the choice is cheap and
+    does not rest on which pass happened to look best. Equal ones, and runs without a validation part, take the least.
+    Where that is also the head of the run, the best one is the model itself, found again by its checkpoint.
 
     The arguments are those of `Tuned.train`. Also the backbone, once loaded, where the run itself leaves it as it is.
     """
-    if dataset.part("validation").empty or settings.method == "scratch":
-        return "none", None
-    frozen, name = settings, aside
-    if settings.method != "frozen":
-        frozen = last_layer_settings(settings, dataset.task)
+    settled, ways = settings.closed(), _open_ways(dataset, settings)
+    if not any(ways.values()) or dataset.part("validation").empty or settings.method == "scratch":
+        return settled, encoder
+    frozen, name, is_frozen = settled, aside, settings.method == "frozen"
+    if not is_frozen:
+        frozen, encoder = last_layer_settings(settled, dataset.task), None
         name = "-".join(filter(None, (aside, FROZEN)))
-    frozen = replace(frozen, head="kernel").resolved(dataset.task)
-    has_places = dataset.part("train")["sequence"].str.len().nunique() == 1 and not frozen.both_strands
-    chosen: SimpleFeatures = "none"
-    best, encoder = (-math.inf, -math.inf), None
-    checkpoints: dict[SimpleFeatures, Path] = {}
-    for features in ("none", "letters", "counts", "both") if has_places else ("none", "counts"):
+    chosen = replace(frozen, head="kernel").resolved(dataset.task)
+    checkpoints: dict[TrainingSettings, Path] = {}
+
+    def score_of(one: TrainingSettings) -> tuple[float, ...]:
+        nonlocal encoder
         tried = Tuned.train(
-            dataset, weights_folder, replace(frozen, simple_features=features), folder, accelerator, control,
+            dataset, weights_folder, one, folder, accelerator, control,
             random_weights=random_weights, aside=name, keeps_history=False, memory=memory, encoder=encoder,
         )  # fmt: skip
-        encoder, checkpoints[features] = tried.model.encoder, tried.training.folder
-        score = tuple(tried.training.state.best_score)  # equal scores are told apart by the loss
+        encoder, checkpoints[one] = tried.model.encoder, tried.training.folder
         # Where a kind has no say, the head is the one without it.
-        is_read = bool((tried.model.head.layers.shares[1:] > 0).all())
-        if score > best and is_read and tried.model.simple.kind == features:
-            chosen, best = features, score
-    for features, checkpoint in checkpoints.items():
-        if features != chosen:  # each holds the training part; solved again in no time where a run goes on
+        has_say = bool((tried.model.head.layers.shares[1:] > 0).all())
+        is_read = has_say and tried.model.simple.kind == one.simple_features
+        return (
+            tuple(tried.training.state.best_score) if is_read else ()
+        )  # equal scores are told apart by the loss
+
+    best = score_of(chosen)
+    for setting, others in ways.items():
+        for one in [replace(chosen, **{setting: other}) for other in others]:
+            score = score_of(one)
+            if score > best:
+                chosen, best = one, score
+    for one, checkpoint in checkpoints.items():
+        if one != chosen:  # each holds the training part; solved again in no time where a run goes on
             rmtree(checkpoint, ignore_errors=True)
-    return chosen, encoder if settings.method == "frozen" else None
+    settled = replace(settled, simple_features=chosen.simple_features, pooling=chosen.pooling)
+    return settled, encoder if is_frozen else None
+
+
+def _open_ways(dataset: Dataset, settings: TrainingSettings) -> dict[str, tuple[str, ...]]:
+    """Setting -> what may be tried for it beside the plainest, where that is left open."""
+    is_one_length = dataset.part("train")["sequence"].str.len().nunique() == 1
+    has_places = is_one_length and not settings.both_strands
+    features = ("letters", "counts", "both") if has_places else ("counts",)
+    # Targeting signals; of variants of one protein the start says nothing of its own.
+    has_start = dataset.modality == "protein" and not dataset.task.is_per_residue and not is_one_length
+    return {
+        "simple_features": features if settings.simple_features == "auto" else (),
+        "pooling": (WITH_START,) if settings.pooling == "auto" and has_start else (),
+    }
 
 
 def _with_lower_states(
