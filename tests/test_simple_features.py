@@ -24,13 +24,13 @@ from biotl_core.learning.head import Head
 from biotl_core.learning.letters import VariedLetters
 from biotl_core.learning.model import Outputs, SequenceModel, build_model, load_model, save_model
 from biotl_core.learning.prediction import make_examples, predict_examples, predict_sequences
-from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.settings import WITH_START, TrainingSettings
 from biotl_core.learning.training import make_accelerator
 from biotl_core.learning.words import WordCounts
 from biotl_core.progress import Control
 from biotl_core.runs.folder import create_run, read_history, read_result
 from biotl_core.runs.training_run import train_run
-from biotl_core.runs.tuning import Tuned
+from biotl_core.runs.tuning import Tuned, _open_ways
 
 
 def tokens_of(*rows):
@@ -112,6 +112,43 @@ def tune(backbone, dataset, **settings):
     said = predict_examples(tuned.model, tuned.examples(test))
     scores = evaluate(dataset.task_name, dataset.classes, dataset.target_values(test), said)
     return tuned.model, scores[dataset.task.headline_metric(len(dataset.classes))]
+
+
+def signalled(n=160, seed=0):
+    """Proteins of about 300 letters in any order; where one goes, four of the first 40 letters say."""
+    generator = np.random.default_rng(seed)
+    letters = np.array(list("ACDEFGHIKLMNPQRSTVWY"))
+    sequences, places = [], generator.choice(["inside", "outside"], n)
+    for place in places:
+        row = generator.choice(letters, generator.integers(250, 350))
+        row[generator.choice(40, 4, replace=False)] = "L" if place == "outside" else "D"
+        # What the start has more of, the rest has less of: counts over all tell nothing.
+        row[generator.choice(np.arange(60, 240), 4, replace=False)] = "D" if place == "outside" else "L"
+        sequences.append("".join(row))
+    parts = np.array(["train"] * (n // 2) + ["validation"] * (n // 4) + ["test"] * (n // 4))
+    table = pd.DataFrame({"name": range(n), "sequence": sequences, "target": places, "part": parts})
+    return Dataset(table.astype({"name": str}), "protein", "classification", ("inside", "outside"))
+
+
+@pytest.mark.parametrize("method", ["frozen", "lora"])
+def test_the_start_of_proteins_is_read_where_it_helps(backbone, method):
+    dataset = signalled()
+    folder, result = train(backbone, dataset, method=method, epochs=3)
+    assert result["settings"]["pooling"] == WITH_START
+    assert load_model(folder / "model").settings.pooling == WITH_START
+    assert result["reload_difference"] < 1e-4
+    assert len(list(folder.glob("checkpoint*kernel*"))) == 1
+    if method == "frozen":
+        _, without = tune(backbone, dataset, pooling="mean_max_spread")
+        assert result["test"][dataset.task.headline_metric(2)] > without + 0.1
+
+
+def test_the_start_is_not_tried_where_it_says_nothing_of_its_own(backbone):
+    _, result = train(backbone, variants())  # of one length
+    assert result["settings"]["pooling"] == "mean_max_spread"
+    bases = signalled().table.assign(sequence=["ACGT" * (i + 5) for i in range(160)])
+    dna = Dataset(bases, "dna", "classification", ("inside", "outside"))
+    assert not any(_open_ways(dna, TrainingSettings(simple_features="none").resolved(dna.task)).values())
 
 
 @pytest.mark.parametrize("method", ["frozen", "lora"])

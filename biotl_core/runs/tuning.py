@@ -148,8 +148,8 @@ def settle_reading(
 ) -> tuple[TrainingSettings, Encoder | None]:
     """The settings with what the head does best to read, by the validation part, where that is left open.
 
-    That is letters, counts, both or nothing beside the backbone, and then whether the start of proteins is read for
-    itself. Each is tried with the last layer alone and a head that is solved at once, so that the choice is cheap and
+    That is whether the start of proteins is read for itself, and then letters, counts, both or nothing beside the
+    backbone. Each is tried with the last layer alone and a head that is solved at once, so that the choice is cheap and
     does not rest on which pass happened to look best. Equal ones, and runs without a validation part, take the least.
     Where that is also the head of the run, the best one is the model itself, found again by its checkpoint.
 
@@ -200,8 +200,8 @@ def _open_ways(dataset: Dataset, settings: TrainingSettings) -> dict[str, tuple[
     # Targeting signals; of variants of one protein the start says nothing of its own.
     has_start = dataset.modality == "protein" and not dataset.task.is_per_residue and not is_one_length
     return {
-        "simple_features": features if settings.simple_features == "auto" else (),
         "pooling": (WITH_START,) if settings.pooling == "auto" and has_start else (),
+        "simple_features": features if settings.simple_features == "auto" else (),
     }
 
 
