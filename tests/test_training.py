@@ -25,7 +25,7 @@ from biotl_core.learning.prediction import (
     predict_sequences,
 )
 from biotl_core.learning.settings import TrainingSettings
-from biotl_core.learning.training import Training, make_accelerator
+from biotl_core.learning.training import Training, _RunningAverage, make_accelerator
 from biotl_core.progress import Control, Stopped
 
 BACKBONE = {"name": "tiny", "hub_id": None, "revision": None}
@@ -209,6 +209,38 @@ def test_a_resumed_training_equals_an_uninterrupted_one(folder, tmp_path, method
     assert 0 < len(rest) < len(results)
     assert [r.epoch for r in rest] == [r.epoch for r in results][-len(rest) :]
     assert np.array_equal(whole, resumed)
+
+
+def test_the_running_average_by_hand():
+    layer = torch.nn.Linear(1, 1)
+    torch.nn.init.zeros_(layer.weight)
+    layer.bias.requires_grad_(False)
+    average = _RunningAverage(layer)
+    for value in (1.0, 2.0):
+        layer.weight.data.fill_(value)
+        average.add(layer)
+    expected = 3 / 12 * (9 / 11 * 1.0) + 9 / 12 * 2.0  # of the former 2/11, then 3/12 are kept
+    again = _RunningAverage(layer, **average.state())
+    for one in (average, again):
+        with one.in_place(layer):
+            assert float(layer.weight.detach()) == pytest.approx(expected)
+        assert float(layer.weight.detach()) == 2.0
+    assert list(average.state()["weights"]) == ["weight"]  # what does not learn is left alone
+
+
+@pytest.mark.parametrize(("method", "is_averaged"), [("frozen", True), ("full", False)])
+def test_a_head_that_learns_alone_is_kept_as_its_average(folder, tmp_path, method, is_averaged):
+    dataset = make_dataset("residue_classification")
+    settings = replace(FULL, method=method, loss="cross_entropy", epochs=2)
+    model, _, _ = fit(folder, dataset, settings, tmp_path / "run")
+    last = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
+    assert bool(last["average"]) == is_averaged
+    if is_averaged:
+        kept, where_it_stood = last["average"]["weights"], last["weights"]
+        name = next(iter(kept))
+        assert not torch.equal(kept[name], where_it_stood[name])
+        best = torch.load(tmp_path / "run" / "best.pt", weights_only=True)
+        assert torch.equal(best[name], model.head.state_dict()[name])
 
 
 def test_pieces_of_a_batch_add_up(folder, tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from biotl_core.progress import Control
 _CHECKPOINT_SECONDS = 1.0
 """Passes of a frozen backbone take milliseconds; they are not each worth a write."""
 _CLIP_NORM = 1.0
+_KEPT_SHARE = 0.99
+"""Of the running average at a step, once there were enough."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class Training:
         self.wrapped = accelerator.prepare(trained)
         self.is_solved = model.head.is_solved
         self.optimizer = None if self.is_solved else _optimizer(trained, settings)
+        # Of a backbone that learns it would be a second copy.
+        self.average = _RunningAverage(trained) if training.is_ready and not self.is_solved else None
         self._resume()
 
     @property
@@ -111,7 +115,8 @@ class Training:
             self.state.is_over = self.state.epoch >= self.settings.epochs or (0 < patience <= waited)
             if self.accelerator.is_main_process:
                 if improved:
-                    self._write("best.pt", self._weights())
+                    with self._averaged():
+                        self._write("best.pt", self._weights())
                 if self.state.is_over or time.monotonic() - saved > _CHECKPOINT_SECONDS:
                     self._save_checkpoint()
                     saved = time.monotonic()
@@ -163,6 +168,8 @@ class Training:
         accelerator.clip_grad_norm_(self.trained.parameters(), _CLIP_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        if self.average:
+            self.average.add(self.trained)
         if accelerator.num_processes > 1:
             summed = float(accelerator.reduce(torch.tensor(summed, device=accelerator.device)))
         return summed, weight
@@ -218,15 +225,20 @@ class Training:
         if len(self.validation) == 0:
             return math.nan, {}
         losses: list[float] = []
-        predicted = predict_examples(
-            self.model,
-            self.validation,
-            look=lambda piece, outputs: losses.append(float(self._loss(self.validation, piece, outputs))),
-        )
+        with self._averaged():
+            predicted = predict_examples(
+                self.model,
+                self.validation,
+                look=lambda piece, outputs: losses.append(float(self._loss(self.validation, piece, outputs))),
+            )
         outputs = self.model.outputs
         weight = target_weight(self.validation.piece_targets(range(len(self.validation))), self.class_weights)
         metrics = evaluate(outputs.task_name, outputs.classes, self.validation.targets, predicted)
         return sum(losses) / max(weight, 1e-12), metrics
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        """The weights that are judged and kept in the place of those that learn, where they are not the same."""
+        return self.average.in_place(self.trained) if self.average else nullcontext()
 
     def _set_learning_rate(self, done: float) -> float:
         rate = self.settings.learning_rate * _schedule_factor(self.settings, done)
@@ -258,7 +270,11 @@ class Training:
     def _save_checkpoint(self) -> None:
         state = {**vars(self.state), "best_score": list(self.state.best_score)}
         optimizer = {} if self.is_solved else self.optimizer.state_dict()
-        self._write("last.pt", {"state": state, "weights": self._weights(), "optimizer": optimizer})
+        average = self.average.state() if self.average else {}
+        self._write(
+            "last.pt",
+            {"state": state, "weights": self._weights(), "optimizer": optimizer, "average": average},
+        )
 
     def _write(self, name: str, content: Any) -> None:
         """Write aside, then put in place: a kill in the middle leaves the former file whole."""
@@ -276,6 +292,51 @@ class Training:
         self.trained.load_state_dict(saved["weights"], strict=False)
         if not self.is_solved:
             self.optimizer.load_state_dict(saved["optimizer"])
+        if self.average:
+            self.average = _RunningAverage(self.trained, **saved.get("average", {}))
+
+
+class _RunningAverage:
+    """Of the weights that learn, over about the last hundred steps; it is judged and kept instead of where they stand.
+
+    A last step is one of many that would have done as well; their mean lies nearer to what they turn about (Polyak and
+    Juditsky 1992, doi:10.1137/0330046).
+    """
+
+    def __init__(
+        self, module: nn.Module, weights: dict[str, torch.Tensor] | None = None, n_steps: int = 0
+    ) -> None:
+        learning = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
+        self._weights = {name: (weights or learning)[name].to(p, copy=True) for name, p in learning.items()}
+        self._n_steps = n_steps
+
+    def add(self, module: nn.Module) -> None:
+        """Take in the weights after a step; the first ones, far from where they go, are soon forgotten."""
+        self._n_steps += 1
+        kept = min(_KEPT_SHARE, (1 + self._n_steps) / (10 + self._n_steps))
+        for name, parameter in module.named_parameters():
+            if name in self._weights:
+                self._weights[name].lerp_(parameter.detach(), 1 - kept)
+
+    @contextmanager
+    def in_place(self, module: nn.Module) -> Iterator[None]:
+        """Have the average in the module while this lasts."""
+        learning = {name: p.data for name, p in module.named_parameters() if name in self._weights}
+        own = {name: data.clone() for name, data in learning.items()}
+        for name, data in learning.items():
+            data.copy_(self._weights[name])
+        try:
+            yield
+        finally:
+            for name, data in learning.items():
+                data.copy_(own[name])
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps: the arguments that bring it back."""
+        return {
+            "weights": {name: tensor.cpu() for name, tensor in self._weights.items()},
+            "n_steps": self._n_steps,
+        }
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:
