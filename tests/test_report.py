@@ -112,6 +112,13 @@ def test_the_methods_name_what_was_done(biotl_home):
     assert not re.search(r"\bNone\b|nan", said)
 
 
+def test_the_methods_tell_of_averaged_weights_where_there_are_any(biotl_home):
+    folder = make_run(biotl_home, "one")
+    assert "running average" not in methods_paragraph(read_record(folder))
+    change_result(folder, is_averaged=True)
+    assert "the running average of the weights kept" in methods_paragraph(read_record(folder))
+
+
 @pytest.mark.parametrize("key", CITATIONS)
 def test_each_citation_is_bibtex(key):
     entry = CITATIONS[key].bibtex

@@ -74,6 +74,7 @@ def _training(record: Record) -> str:
         if s.head == "kernel"
         else f"{s.optimizer}" + (f" with a step size of {s.learning_rate:g}" if s.learning_rate else ""),
         f"batches of {s.batch_size}" if s.batch_size and s.head != "kernel" else "",
+        "the running average of the weights kept" if record.result.get("is_averaged") else "",
     ]
     if not record.task.is_per_residue:
         if s.both_strands:

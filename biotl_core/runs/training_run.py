@@ -70,6 +70,7 @@ def train_run(folder: Path, control: Control) -> str:
         "split": split_kind,
         "best_epoch": tuned.training.best_epoch,
         "epochs_run": tuned.training.state.epoch,
+        "is_averaged": tuned.training.average is not None,
         "device": _device_name(accelerator.device),
         "reload_difference": check.difference(dataset, trial.raw, control),
         "map_explained": _write_map(model, dataset, weights_folder, folder, control),
