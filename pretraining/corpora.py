@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 RESTRICTED_SOURCES = ("fteufel/signalp-6.0", "tttianhao/CLEAN")
 """Sources of the protein pool whose licence is not open; left out."""
 STRUCTURE_SET = "sequences/protein_residue/secondary_structure_flip.csv.gz"
-STRUCTURE_CLASSES = "HECU"
-"""Helix, strand, coil; unresolved: where a chain moves too much to be seen, most often because it is disordered."""
 CODING_CLASSES = "n123abc"
 """No protein; first, second, third base of a codon on the strand that is read; the same on the other one."""
 MOST_RELATIVES = 40
@@ -138,19 +136,18 @@ def protein_corpus(data: Path) -> Corpus:
         "sequence of this project's benchmark sets (MMseqs2) were left out",
         "CC BY 4.0 and public domain",
         labels,
-        STRUCTURE_CLASSES,
-        "secondary structure (helix, strand, coil) and which residues a crystal does not show, of "
-        f"{sum(map(bool, labels)):,} of them, from the training part of NetSurfP-2.0 as FLIP publishes it (Academic "
-        "Free License 3.0)",
+        "HEC",
+        f"secondary structure (helix, strand, coil) of {sum(map(bool, labels)):,} of them, from the training part of "
+        "NetSurfP-2.0 as FLIP publishes it (Academic Free License 3.0)",
     )
 
 
 def structure_labels(data: Path) -> dict[str, str]:
-    """Sequence -> a class of `STRUCTURE_CLASSES` at each residue; training chains only."""
+    """Sequence -> helix, strand or coil at each residue, "." where not resolved; training chains only."""
     table = pd.read_csv(data / STRUCTURE_SET)
     table = table[table["split"] == "train"]
     return {
-        sequence: "".join(c if m == "R" else "U" for c, m in zip(labels, mask, strict=True))
+        sequence: "".join(c if m == "R" else "." for c, m in zip(labels, mask, strict=True))
         for sequence, labels, mask in zip(table["sequence"], table["labels"], table["mask"], strict=True)
     }
 

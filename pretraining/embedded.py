@@ -13,8 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from biotl_core.backbones.folders import MARGINALS_KEY
 from biotl_core.data.dataset import Modality
 from biotl_core.learning.adaptation import AdaptationResult, AdaptationSettings, adapt
@@ -37,9 +35,6 @@ def main() -> None:
     parser.add_argument("--batch-tokens", type=int, default=6144)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--without-lessons", action="store_true", help="hidden letters alone")
-    parser.add_argument(
-        "--readings", type=int, default=1, help="of a sequence whose letters have a known class, in each pass"
-    )
     parser.add_argument("--start", type=Path, help="folder of a backbone to go on from; else random weights")
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
@@ -54,15 +49,12 @@ def main() -> None:
     settings = AdaptationSettings(
         tokens=int(choice.tokens), batch_tokens=choice.batch_tokens, learning_rate=choice.learning_rate
     )
-    drawn = readings(corpus, choice.readings)
-    lessons = None
-    if not choice.without_lessons:
-        lessons = lessons_of(corpus, choice.corpus, start, choice.modality, drawn)
+    lessons = None if choice.without_lessons else lessons_of(corpus, choice.corpus, start, choice.modality)
     ends = time.monotonic() + 60 * choice.minutes
     try:
         result = adapt(
             start,
-            [corpus.sequences[i] for i in drawn],
+            corpus.sequences,
             corpus.held_out,
             choice.modality,
             folder,
@@ -84,12 +76,6 @@ def main() -> None:
     shutil.rmtree(folder / "blank", ignore_errors=True)
     shutil.rmtree(folder / "checkpoint")
     print(result)
-
-
-def readings(corpus: Corpus, times: int) -> np.ndarray:
-    """Numbers of the sequences read in a pass: each once, those whose letters have a known class `times` times."""
-    known = [i for i, labels in enumerate(corpus.labels) if labels]
-    return np.concatenate([np.arange(len(corpus.sequences)), np.repeat(known, times - 1).astype(int)])
 
 
 def model_card(

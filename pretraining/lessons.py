@@ -39,33 +39,17 @@ class Lesson(SideTask, Protocol):
 class Lessons:
     """Several lessons at once: their losses are added."""
 
-    def __init__(self, lessons: Sequence[Lesson], drawn: np.ndarray | None = None):
-        """Args:
-        lessons: their heads read the same states.
-        drawn: which sequence of the corpus each one that is read from is; `None`: they are the same.
-        """
-        self.lessons, self._drawn = tuple(lessons), drawn
+    def __init__(self, lessons: Sequence[Lesson]):
+        self.lessons = tuple(lessons)
         self.head = nn.ModuleList(lesson.head for lesson in self.lessons)
 
     def loss(self, states: torch.Tensor, crops: Sequence[Crop], name: Head) -> torch.Tensor:
         """See `SideTask`."""
-        if self._drawn is not None:
-            crops = [crop._replace(index=int(self._drawn[crop.index])) for crop in crops]
         return torch.stack([lesson.loss(states, crops, name) for lesson in self.lessons]).sum()
 
 
-def lessons_of(
-    corpus: Corpus, folder: Path, start: Path, modality: Modality, drawn: np.ndarray | None = None
-) -> Lessons:
-    """What is known of a corpus that `pretraining.corpora` wrote to a folder, for the backbone in `start`.
-
-    Args:
-        corpus: what that folder holds.
-        folder: with the relatives beside it.
-        start: folder of the backbone.
-        modality: of the corpus.
-        drawn: see `Lessons`.
-    """
+def lessons_of(corpus: Corpus, folder: Path, start: Path, modality: Modality) -> Lessons:
+    """What is known of a corpus that `pretraining.corpora` wrote to a folder, for the backbone in `start`."""
     width = json.loads((start / "config.json").read_text())["hidden_size"]
     lessons: list[Lesson] = []
     if corpus.labels:
@@ -74,7 +58,7 @@ def lessons_of(
         lessons.append(Families(corpus.sequences, Relatives.read(folder), Tokenizer(start, modality)))
     if modality == "molecule":
         lessons.append(Chemistry(corpus.sequences, width))
-    return Lessons(lessons, drawn)
+    return Lessons(lessons)
 
 
 class LetterClasses:

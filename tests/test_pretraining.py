@@ -18,19 +18,16 @@ from biotl_core.learning.adaptation import Crop, _cut, _hide, _is_letter, adapt
 from biotl_core.learning.adaptation_settings import AdaptationSettings
 from biotl_core.learning.blank_backbone import make_blank
 from pretraining.corpora import (
-    STRUCTURE_SET,
     Corpus,
     coding_classes,
     find_relatives,
     other_strand,
     piece_of,
     read_corpus,
-    structure_labels,
     without_protein_relatives,
     without_relatives,
 )
 from pretraining.descriptors import N_DESCRIPTORS, N_SUBSTRUCTURES, describe
-from pretraining.embedded import readings
 from pretraining.lessons import Chemistry, Families, Lessons, LetterClasses
 from pretraining.relatives import AMINO_ACIDS, Letters, Relatives
 
@@ -193,26 +190,6 @@ def test_losses_of_lessons_are_added(helices):
     states, crops = torch.randn(70, 4), [Crop(0, 0, helices.sequences[0])]
     added = one.loss(states, crops, NAMES) + other.loss(states, crops, NAMES)
     assert torch.allclose(Lessons([one, other]).loss(states, crops, NAMES), added)
-
-
-def test_known_sequences_are_read_more_often(helices):
-    assert readings(helices, 1).tolist() == list(range(20))
-    assert readings(helices, 3).tolist() == [*range(20), *np.repeat(range(19), 2)]
-
-
-def test_a_lesson_finds_the_sequence_that_was_drawn(helices):
-    lesson, states = LetterClasses(helices, 4), torch.randn(70, 4)
-    drawn = Lessons([lesson], readings(helices, 2))
-    seen = drawn.loss(states, [Crop(20 + 4, 0, helices.sequences[4])], NAMES)
-    assert torch.equal(seen, lesson.loss(states, [Crop(4, 0, helices.sequences[4])], NAMES))
-
-
-def test_what_a_crystal_does_not_show_has_a_class_of_its_own(tmp_path):
-    table = tmp_path / STRUCTURE_SET
-    table.parent.mkdir(parents=True)
-    rows = [("MKVLA", "CHHEC", "uRRRu", "train"), ("ACD", "CCC", "RRR", "test")]
-    pd.DataFrame(rows, columns=["sequence", "labels", "mask", "split"]).to_csv(table, index=False)
-    assert structure_labels(tmp_path) == {"MKVLA": "UHHEU"}
 
 
 @pytest.fixture
