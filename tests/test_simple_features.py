@@ -135,6 +135,7 @@ def test_the_start_of_proteins_is_read_where_it_helps(backbone, method):
     dataset = signalled()
     folder, result = train(backbone, dataset, method=method, epochs=3)
     assert result["settings"]["pooling"] == WITH_START
+    assert "which also reads the start of each protein by itself" in result["said_head"]
     assert load_model(folder / "model").settings.pooling == WITH_START
     assert result["reload_difference"] < 1e-4
     assert len(list(folder.glob("checkpoint*kernel*"))) == 1

@@ -102,7 +102,7 @@ POOLING_TERMS: dict[Pooling, str] = {
     "mean": "mean",
     "mean_max": "mean and maximum",
     "mean_max_spread": "mean, maximum and standard deviation",
-    "mean_max_spread_start": "mean, maximum and standard deviation, and the mean of the first 40 residues",
+    "mean_max_spread_start": "mean, maximum, standard deviation and start (mean of the first 40 residues)",
     "first": "first-token",
     "auto": "mean, maximum and standard deviation",
 }
@@ -422,11 +422,10 @@ def head_words(settings: TrainingSettings, modality: Modality) -> str:
         "linear": "a straight line",
         "kernel": "similarity to the training sequences (kernel ridge regression)",
     }
-    head, beside = (
-        heads.get(settings.head, "one hidden layer"),
-        simple_features_words(settings.simple_features, modality),
-    )
-    return f"{head}, which also reads {beside}" if beside else head
+    start = "the start of each protein by itself" if settings.pooling == WITH_START else ""
+    beside = [words for words in (start, simple_features_words(settings.simple_features, modality)) if words]
+    head = heads.get(settings.head, "one hidden layer")
+    return f"{head}, which also reads {' and '.join(beside)}" if beside else head
 
 
 def last_layer_settings(settings: TrainingSettings, task: Task) -> TrainingSettings:
