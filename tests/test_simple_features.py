@@ -147,6 +147,10 @@ def test_the_start_of_proteins_is_read_where_it_helps(backbone, method):
 def test_the_start_is_not_tried_where_it_says_nothing_of_its_own(backbone):
     _, result = train(backbone, variants())  # of one length
     assert result["settings"]["pooling"] == "mean_max_spread"
+    table = signalled().table
+    peptides = [sequence[: 40 + i % 9] for i, sequence in enumerate(table["sequence"])]
+    short = replace(signalled(), table=table.assign(sequence=peptides))
+    assert not any(_open_ways(short, TrainingSettings(simple_features="none").resolved(short.task)).values())
     bases = signalled().table.assign(sequence=["ACGT" * (i + 5) for i in range(160)])
     dna = Dataset(bases, "dna", "classification", ("inside", "outside"))
     assert not any(_open_ways(dna, TrainingSettings(simple_features="none").resolved(dna.task)).values())

@@ -10,7 +10,7 @@ import pandas as pd
 import psutil
 from accelerate import Accelerator
 
-from biotl_core.backbones.embeddings import MemoryStore, open_store
+from biotl_core.backbones.embeddings import N_START, MemoryStore, open_store
 from biotl_core.backbones.encoder import Encoder
 from biotl_core.data.dataset import Dataset
 from biotl_core.evaluation.neighbourhood import Neighbourhood
@@ -27,6 +27,8 @@ from biotl_core.runs.folder import append_history
 from biotl_core.runs.judging import Trial
 from biotl_core.runs.verdict import FROZEN
 
+_LENGTHS_OF_START = 3
+"""So many times as long as what is called the start half of the proteins are at least, where that is tried."""
 _SHARE_TO_KEEP = 0.5
 """Of the free disk (for random weights: memory) that the states of layers which do not learn may take."""
 
@@ -194,11 +196,13 @@ def settle_reading(
 
 def _open_ways(dataset: Dataset, settings: TrainingSettings) -> dict[str, tuple[str, ...]]:
     """Setting -> what may be tried for it beside the plainest, where that is left open."""
-    is_one_length = dataset.part("train")["sequence"].str.len().nunique() == 1
+    lengths = dataset.part("train")["sequence"].str.len()
+    is_one_length = lengths.nunique() == 1
     has_places = is_one_length and not settings.both_strands
     features = ("letters", "counts", "both") if has_places else ("counts",)
-    # Targeting signals; of variants of one protein the start says nothing of its own.
-    has_start = dataset.modality == "protein" and not dataset.task.is_per_residue and not is_one_length
+    # Targeting signals; of variants of one protein the start says nothing of its own, of peptides it is the whole.
+    is_long = lengths.median() > _LENGTHS_OF_START * N_START and not is_one_length
+    has_start = dataset.modality == "protein" and not dataset.task.is_per_residue and is_long
     return {
         "pooling": (WITH_START,) if settings.pooling == "auto" and has_start else (),
         "simple_features": features if settings.simple_features == "auto" else (),
