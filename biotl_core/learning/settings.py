@@ -186,8 +186,8 @@ class TrainingSettings:
     pooling: Pooling = _setting(
         "auto", "From positions to one vector",
         "How the features of all positions become those of the sequence (pooling). Automatic: mean, maximum and "
-        "spread, and for proteins (not for peptides or variants of one) also the mean of the first 40 residues, if that "
-        "does better on the validation part.", choices=get_args(Pooling),
+        "spread, and for proteins (not for peptides or variants of one) also the mean of the first 40 residues, if "
+        "that does better on the validation part.", choices=get_args(Pooling),
     )  # fmt: skip
     head: Head = _setting(
         "auto",
