@@ -155,7 +155,9 @@ def count_seconds(backbone: Backbone, workload: Workload, settings: TrainingSett
 def _choosing_seconds(workload: Workload, settings: TrainingSettings) -> float:
     """The last layers that are solved to choose what is read beside the backbone, or to be the model."""
     n_ways = 1 if settings.head == "kernel" else 0
-    can_choose = settings.method != "scratch" and len(workload.lengths["validation"])
+    # Nothing is chosen for values at each position.
+    is_whole = not TASKS[workload.task_name].is_per_residue
+    can_choose = is_whole and settings.method != "scratch" and len(workload.lengths["validation"])
     if settings.is_open and can_choose:
         is_one_length = len(np.unique(workload.lengths["train"])) == 1
         n_ways = 1 + (0 if settings.simple_features != "auto" else 3 if is_one_length else 1)
