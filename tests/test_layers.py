@@ -33,7 +33,7 @@ TORCH_MODULES = re.compile(
     r"backbones/(encoder|attention|tokenizer|embeddings|conversion|likelihood|matmul|flat_pass)"
     r"|genomes/(homology_head|transfer)"
     r"|structures/(attention_contacts|distance_head|distance_rivals|esmfold(?!_memory))"
-    r"|learning/(model|head|similarity|letters|words|simple_features|training|training_races|scaling|rivals|adaptation|prediction|losses|examples|certainty|two_towers|tower_adapters|blank_backbone)"
+    r"|learning/(model|head|similarity|letters|exchanges|words|simple_features|training|training_races|scaling|rivals|adaptation|prediction|losses|examples|certainty|two_towers|tower_adapters|blank_backbone)"
     r"|runs/(training_run|pair_features|tuning|reload_check|prediction_run|probe_run|study_run|scan_run|plan_run|assay_run|pair_run|screen_run|screen_race|adapt_run|distance_run|homology_run|esmfold_run)"
 )
 """Where torch and its kin may be imported; no page imports one of these, directly or through others."""

@@ -25,6 +25,7 @@ from biotl_core.learning.letters import VariedLetters
 from biotl_core.learning.model import Outputs, SequenceModel, build_model, load_model, save_model
 from biotl_core.learning.prediction import make_examples, predict_examples, predict_sequences
 from biotl_core.learning.settings import WITH_START, TrainingSettings
+from biotl_core.learning.simple_features import SimpleFeatures
 from biotl_core.learning.training import make_accelerator
 from biotl_core.learning.words import WordCounts
 from biotl_core.progress import Control
@@ -331,7 +332,8 @@ def test_a_model_of_a_former_version_comes_back(backbone, tmp_path):
     sequences = dataset.table["sequence"].tolist()
     settings = TrainingSettings(simple_features="letters", head="mlp").resolved(dataset.task)
     made = build_model(Path(backbone), Outputs.of(dataset), settings, training_sequences=sequences)
-    model = SequenceModel(made.encoder, settings, made.outputs, made.simple, n_turned=2)
+    alone = SimpleFeatures(made.simple.letters)
+    model = SequenceModel(made.encoder, settings, made.outputs, alone, n_turned=2)
     model.head.feature_turn.copy_(torch.randn_like(model.head.feature_turn))
     save_model(model, tmp_path / "model", {"name": "esm"}, Path(backbone))
     path = tmp_path / "model" / "biotl.json"

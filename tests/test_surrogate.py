@@ -6,7 +6,7 @@ from scipy import sparse
 
 from biotl_core.errors import UserError
 from biotl_core.planning.surrogate import Surrogate, View, likeliest_weights
-from biotl_core.planning.views import letter_traits, make_views
+from biotl_core.planning.views import make_views
 
 
 def problem(n: int = 60, seed: int = 0):
@@ -106,13 +106,3 @@ def test_views_of_each_kind_of_sequence():
     assert make_views(["MKT", "MKTAYI", "GG"], "protein")[0].name == "short words"
     assert make_views(["CCO", "c1ccccc1", "CC(=O)O"], "molecule")[0].name == "groups of atoms"
     assert make_views(["ACGTACGT", "ACGTACGA"], "dna")[0].name == "which letters stand where"
-
-
-def test_letter_traits_put_alike_amino_acids_close():
-    traits = letter_traits()
-
-    def distance(a: str, b: str) -> float:
-        return float(np.linalg.norm(traits[ord(a)] - traits[ord(b)]))
-
-    assert distance("I", "V") < distance("I", "D")
-    assert distance("K", "R") < distance("K", "W")

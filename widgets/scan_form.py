@@ -150,7 +150,7 @@ def _example_parent(modality: Modality) -> str | None:
             raw = read_file(example.file)
             sequences = raw.table["sequence"].tolist()
             variants = find_variants(sequences)
-            return sequences[0] if variants is None else variants.consensus.tobytes().decode()
+            return sequences[0] if variants is None else variants.parent
     return None
 
 

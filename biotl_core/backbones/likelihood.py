@@ -322,4 +322,4 @@ def zero_shot_scores(
 
 def _common_parent(sequences: Sequence[str]) -> str | None:
     variants = find_variants(sequences)
-    return None if variants is None else variants.consensus.tobytes().decode("latin-1")
+    return None if variants is None else variants.parent

@@ -19,6 +19,11 @@ class Variants:
     """uint8 `(length,)`; the wild type, or close to it."""
 
     @property
+    def parent(self) -> str:
+        """The consensus as text."""
+        return self.consensus.tobytes().decode("latin-1")
+
+    @property
     def is_mutated(self) -> np.ndarray:
         """Where a sequence differs from the consensus, bool `(n, length)`."""
         return self.letters != self.consensus
@@ -40,7 +45,7 @@ def letter_matrix(sequences: Sequence[str]) -> np.ndarray | None:
 def find_variants(sequences: Sequence[str]) -> Variants | None:
     """The set as mutants of one sequence, None where it is none (other lengths, or too different).
 
-    >>> find_variants(["MKVL", "MKVI", "MAVL"]).consensus.tobytes().decode()
+    >>> find_variants(["MKVL", "MKVI", "MAVL"]).parent
     'MKVL'
     >>> find_variants(["MKVL", "MKV"]) is None
     True

@@ -13,8 +13,10 @@ import numpy as np
 from scipy import sparse
 
 from biotl_core.data.dataset import PARTS, Dataset, Modality, Part
+from biotl_core.data.variants import find_variants
 from biotl_core.errors import UserError
 from biotl_core.evaluation import features as describe
+from biotl_core.evaluation.exchanges import describe_exchanges
 from biotl_core.evaluation.intervals import bootstrap_intervals
 from biotl_core.evaluation.metrics import Arrays, evaluate
 from biotl_core.evaluation.simple_models import (
@@ -79,7 +81,8 @@ class _Description:
 def run_baselines(dataset: Dataset, control: Control | None = None, *, seed: int = 0) -> dict[str, Baseline]:
     """Learn and judge every simple method that fits the dataset, the simplest first.
 
-    Keys: `mean` or `majority`; `one_hot_`, `kmer_`, `fingerprint_` or `window_` with `ridge` for numbers and
+    Keys: `mean` or `majority`; `one_hot_`, `exchange_` (variants of one protein), `kmer_`, `fingerprint_` or
+    `window_` with `ridge` for numbers and
     `logistic` for classes and labels; `random_forest` and `nearest_neighbour` (not for residues).
 
     Raises:
@@ -187,6 +190,12 @@ def _descriptions(dataset: Dataset) -> dict[str, _Description]:
             "letters by position",
             "which letter stands where (one-hot encoding)",
             cache(lambda: describe.one_hot(sequences)),
+        )
+    if dataset.modality == "protein" and (variants := find_variants(sequences)) is not None:
+        descriptions["exchange"] = _Description(
+            "exchanges",
+            "which amino acid comes in where and which goes, and how unlike the two are (BLOSUM62 directions)",
+            lambda: describe_exchanges(variants),
         )
     descriptions["kmer"] = _Description(
         "short words",

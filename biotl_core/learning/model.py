@@ -3,8 +3,10 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
@@ -12,6 +14,11 @@ from torch import nn
 
 from biotl_core.backbones.embeddings import pool
 from biotl_core.backbones.encoder import Encoder, attention_linears, below_layer, load_encoder
+from biotl_core.backbones.likelihood import (
+    letter_log_probabilities,
+    load_masked_model,
+    substitution_scores,
+)
 from biotl_core.backbones.tokenizer import Tokens
 from biotl_core.data.dataset import Dataset, Modality
 from biotl_core.data.tasks import TASKS, TaskName
@@ -81,6 +88,29 @@ class SequenceModel(nn.Module):
     def n_features(self) -> int:
         """Width of what the head reads of the backbone."""
         return self.width * (1 if self.is_per_residue else len(POOLED[self.settings.pooling]))
+
+    @property
+    def shares(self) -> dict[str, float] | None:
+        """How much say each kind of features has, 1 in sum; None for heads where that is not told apart."""
+        if not self.head.is_solved:
+            return None
+        names = ("backbone", *(name for name, _ in self.simple.columns))
+        found = dict.fromkeys(names, 0.0)
+        shares = self.head.layers.shares.double()
+        for name, share in zip(names, shares / shares.sum(), strict=True):
+            found[name] += float(share)
+        return found
+
+    @property
+    def all_have_say(self) -> bool:
+        """Whether a solved head reads something of all that stands beside the backbone."""
+        shares = self.shares
+        groups = {"letters": ("letters", "exchanges", "likelihood"), "counts": ("counts",)}
+        return all(
+            any(shares.get(name, 0.0) > 0 for name in names)
+            for names in groups.values()
+            if any(name in shares for name in names)
+        )
 
     def select(self, pooled: torch.Tensor) -> torch.Tensor:
         """The features of the chosen pooling out of all that are pooled side by side (see `pool`)."""
@@ -166,8 +196,33 @@ def build_model(
     if settings.gradient_checkpointing and settings.method != "frozen":
         _check_checkpointing(encoder)
         encoder.model.activation_checkpointing_enable({"use_reentrant": False})
-    simple = SimpleFeatures.of(training_sequences, encoder, outputs.modality, settings)
+    judge = None
+    if settings.weights == "full":  # those of few bits are too many to be read once more with all their bits
+        is_random = random_weights or settings.method == "scratch"
+        judge = partial(
+            _judged, Path(weights_folder), outputs.modality, is_random, settings.seed, str(device)
+        )
+    simple = SimpleFeatures.of(training_sequences, encoder, outputs.modality, settings, judge)
     return SequenceModel(encoder, settings, outputs, simple)
+
+
+@lru_cache(maxsize=8)
+def _judged(
+    weights_folder: Path, modality: Modality, is_random: bool, seed: int, device: str, parent: str
+) -> tuple[str, np.ndarray] | None:
+    """What a backbone says of the letters of a parent (see `simple_features.Judge`).
+
+    It is asked once with all letters in sight, not once a place: nearly as good (Meier et al. 2021), and as cheap as
+    reading one variant. Kept, since a run asks anew for each way that it tries.
+    """
+    try:
+        model = load_masked_model(weights_folder, modality, random_weights=is_random, seed=seed)
+    except UserError:  # it has not learned to name letters; then there is no such column
+        return None
+    model.encoder.to(device)
+    model.head.to(device)
+    [answer] = letter_log_probabilities(model, [parent], "wild_type")
+    return model.letters, substitution_scores(answer, parent, model.letters)
 
 
 def _with_lora(encoder: Encoder, settings: TrainingSettings) -> nn.Module:
@@ -264,10 +319,11 @@ def _how_to_load(method: str, backbone: dict) -> str:
         f"The backbone is {name}. It loads in plain transformers:\n\n"
         f"```python\nfrom transformers import AutoModel, AutoTokenizer\n{peft}{lines}\n```\n\n"
         "`head.safetensors` holds the layer on top: features (beside them, where `biotl.json` has them in "
-        "`simple_features`, a 1 for each letter at its place, and counts of words, weighed, centred and multiplied by "
-        "the directions in `counts.npz`) are standardised with `feature_mean` and `feature_scale`, those of the "
-        "backbone multiplied by `feature_turn` where there is one, and go through `layers` (similarities to `anchors`, "
-        "each kind with its share, where there are such; those of each "
+        "`simple_features`, a 1 for each letter at its place, the exchanges of `exchanges.npz`, their likelihood by "
+        "`likelihood.npz`, and counts of words, weighed, centred and multiplied by the directions in `counts.npz`) are "
+        "standardised with `feature_mean` and `feature_scale`, those of the backbone multiplied by "
+        "`feature_turn` where there is one, and go through `layers` (similarities to `anchors`, each kind with its "
+        "share, where there are such; those of each "
         "residue, or convolutions along the sequence, zero beyond its ends; with `both_strands` the mean of those of a "
         "sequence and of its reverse complement); numbers are "
         "multiplied by `target_scale` and moved by `target_mean`. `biotl.json` holds the task, its classes and all "

@@ -5,6 +5,7 @@ this one dataclass.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
@@ -200,7 +201,9 @@ class TrainingSettings:
         "auto", "Words and letters beside features",
         "What the layer on top reads beside what the backbone sees: how often each short word or group of atoms occurs "
         "(k-mer counts, Morgan fingerprint), and, where all sequences are of one length, which letter stands where "
-        "(one-hot positions). Automatic: what does best on the validation part.",
+        "(one-hot positions). For variants of one protein the letters bring with them how unlike the exchanged amino "
+        "acids are and how likely the backbone finds them (BLOSUM62 directions, log-odds). Automatic: what does best "
+        "on the validation part.",
         choices=get_args(SimpleFeatures),
     )  # fmt: skip
     layers: Layers | None = _setting(
@@ -354,6 +357,13 @@ class TrainingSettings:
         """Whether the validation part has still to say what the head reads."""
         return "auto" in (self.simple_features, self.pooling)
 
+    @property
+    def kinds_beside(self) -> tuple[str, ...]:
+        """What the head reads beside the backbone at least, by name."""
+        return {"both": ("letters", "counts"), "letters": ("letters",), "counts": ("counts",)}.get(
+            self.simple_features, ()
+        )
+
     def closed(self) -> "TrainingSettings":
         """The plainest reading where it is left open."""
         plainest = {"simple_features": "none", "pooling": "mean_max_spread"}
@@ -406,15 +416,31 @@ def setting_default(name: str) -> Any:
     raise KeyError(name)
 
 
-def simple_features_words(kind: str, modality: Modality) -> str:
-    """What stands beside the features of the backbone, in words; "" for nothing."""
-    counts = "counts of atom groups" if modality == "molecule" else "counts of short words"
-    letters = "which letter stands where"
-    return {"letters": letters, "counts": counts, "both": f"{letters} and {counts}"}.get(kind, "")
+def simple_features_words(kinds: Sequence[str], modality: Modality) -> str:
+    """What stands beside the features of the backbone, in words; "" for nothing.
+
+    Args:
+        kinds: of letters, exchanges, likelihood, counts.
+        modality: of the sequences.
+    """
+    words = {
+        "letters": "which letter stands where",
+        "exchanges": "how unlike the exchanged amino acids are",
+        "likelihood": "how likely the backbone finds the exchange",
+        "counts": "counts of atom groups" if modality == "molecule" else "counts of short words",
+    }
+    *first, last = [words[kind] for kind in kinds] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
-def head_words(settings: TrainingSettings, modality: Modality) -> str:
-    """What is learned on top of the backbone, and what it reads beside it, in words."""
+def head_words(settings: TrainingSettings, modality: Modality, kinds: Sequence[str] | None = None) -> str:
+    """What is learned on top of the backbone, and what it reads beside it, in words.
+
+    Args:
+        settings: of the run.
+        modality: of the sequences.
+        kinds: as for `simple_features_words`; None: what the settings alone say.
+    """
     if settings.neighbours:
         layers = "one convolution" if settings.head == "linear" else "two convolutions"
         return f"{layers} over {settings.neighbours} positions to either side"
@@ -423,7 +449,8 @@ def head_words(settings: TrainingSettings, modality: Modality) -> str:
         "kernel": "similarity to the training sequences (kernel ridge regression)",
     }
     start = "the start of each protein by itself" if settings.pooling == WITH_START else ""
-    beside = [words for words in (start, simple_features_words(settings.simple_features, modality)) if words]
+    kinds = settings.kinds_beside if kinds is None else kinds
+    beside = [words for words in (start, simple_features_words(kinds, modality)) if words]
     head = heads.get(settings.head, "one hidden layer")
     return f"{head}, which also reads {' and '.join(beside)}" if beside else head
 

@@ -26,10 +26,10 @@ class Similarity(nn.Module):
     """Outputs for each training row, weighed by how alike it is: kernel ridge regression, or a Gaussian process' mean.
 
     (Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq. 2.25.) Each kind of features has a
-    Gaussian kernel as wide as its median squared distance. How much say each kind has, and how much noise to expect, is
-    what leaves single rows out best (their equation 5.12). Classes are learned as numbers, 1 for the own and 0 for the
-    others; what is said of rows left out then tells how to turn such numbers into logits (Platt 1999). Nothing is
-    learned by steps: `solve` gives the answer.
+    Gaussian kernel as wide as its median squared distance; one of a single column is taken as a straight line. How much
+    say each kind has, and how much noise to expect, is what leaves single rows out best (their equation 5.12). Classes
+    are learned as numbers, 1 for the own and 0 for the others; what is said of rows left out then tells how to turn
+    such numbers into logits (Platt 1999). Nothing is learned by steps: `solve` gives the answer.
     """
 
     def __init__(self, widths: Sequence[int], n_outputs: int):
@@ -56,16 +56,13 @@ class Similarity(nn.Module):
         rows, targets = rows.detach().cpu()[chosen], targets.cpu()[chosen]
         aims, level = _as_numbers(targets, len(self.offsets))
         few = [kind[:_NOISE_ROWS].double() for kind in self._kinds(rows)]
-        distances = [_squared_distances(own, own) for own in few]
-        spans = [float(d.median().clamp(min=1e-6)) for d in distances]
-        kernels = [torch.exp(-d / span) for d, span in zip(distances, spans, strict=True)]
+        spans = [_span(own) for own in few]
+        kernels = [_kernel(own, own, span) for own, span in zip(few, spans, strict=True)]
         shares = _best_shares([kernel[:_SHARE_ROWS, :_SHARE_ROWS] for kernel in kernels], aims[:_SHARE_ROWS])
         noise, _ = _best_noise(_mixed(kernels, shares), aims[:_NOISE_ROWS])
-        del distances, kernels
+        del kernels
         own = [kind.double() for kind in self._kinds(rows)]
-        alike = _mixed(
-            (torch.exp(-_squared_distances(x, x) / w) for x, w in zip(own, spans, strict=True)), shares
-        )
+        alike = _mixed((_kernel(x, x, span) for x, span in zip(own, spans, strict=True)), shares)
         alike.diagonal().add_(noise)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(alike))
         coefficients = inverse @ aims
@@ -91,11 +88,7 @@ class Similarity(nn.Module):
 
     def _alike(self, rows: torch.Tensor) -> torch.Tensor:
         pairs = zip(self._kinds(rows), self._kinds(self.anchors), self.spans, self.shares, strict=True)
-        return sum(
-            share * torch.exp(-_squared_distances(own, known) / span)
-            for own, known, span, share in pairs
-            if share > 0
-        )
+        return sum(share * _kernel(own, known, span) for own, known, span, share in pairs if share > 0)
 
     def _turn_to_logits(self, left_out: torch.Tensor, targets: torch.Tensor, level: torch.Tensor) -> None:
         """Slope and offsets that make what is said of rows left out likeliest; a slight pull keeps them finite."""
@@ -176,6 +169,20 @@ def _best_noise(alike: torch.Tensor, aims: torch.Tensor) -> tuple[float, float]:
         errors.append(float(residuals.square().mean()))
     best = min(range(len(errors)), key=errors.__getitem__)
     return float(_NOISES[best]), errors[best]
+
+
+def _span(rows: torch.Tensor) -> float:
+    """What makes rows of a kind alike: their median squared distance; of a single column its mean square."""
+    found = rows.square().mean() if rows.shape[1] == 1 else _squared_distances(rows, rows).median()
+    return float(found.clamp(min=1e-6))
+
+
+def _kernel(a: torch.Tensor, b: torch.Tensor, span: torch.Tensor | float) -> torch.Tensor:
+    """How alike each row of `a` is to each of `b`: Gaussian; of a single column their product, a straight line.
+
+    Bumps along one column would follow whatever training rows happen to lie there.
+    """
+    return a @ b.T / span if a.shape[1] == 1 else torch.exp(-_squared_distances(a, b) / span)
 
 
 def _squared_distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

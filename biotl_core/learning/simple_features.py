@@ -1,20 +1,26 @@
 """SimpleFeatures: what a head reads beside the backbone's features; which letter stands where, how often which word."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from biotl_core.backbones.encoder import Encoder
 from biotl_core.data.alphabets import reverse_complement
 from biotl_core.data.dataset import Modality
+from biotl_core.data.variants import find_variants
+from biotl_core.learning.exchanges import ParentLikelihood, VariantExchanges
 from biotl_core.learning.letters import VariedLetters
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.learning.words import WordCounts
 
-_COUNTS_FILE = "counts.npz"
+Judge = Callable[[str], tuple[str, np.ndarray] | None]
+"""From a parent to the letters a backbone judges and its log-odds of each at each place `(length, n_letters)`; None
+where the backbone cannot say."""
+_FILES = {"exchanges": VariantExchanges, "likelihood": ParentLikelihood, "counts": WordCounts}
 
 
 @dataclass(frozen=True)
@@ -22,11 +28,20 @@ class SimpleFeatures:
     """The kinds that stand beside, each possibly none; learned from the training part alone."""
 
     letters: VariedLetters | None = None
+    exchanges: VariantExchanges | None = None
+    """Where sequences are variants of one protein; goes with the letters."""
+    likelihood: ParentLikelihood | None = None
+    """Where they are variants of one sequence, and the backbone has learned to name hidden letters; likewise."""
     counts: WordCounts | None = None
 
     @classmethod
     def of(
-        cls, sequences: Sequence[str], encoder: Encoder, modality: Modality, settings: TrainingSettings
+        cls,
+        sequences: Sequence[str],
+        encoder: Encoder,
+        modality: Modality,
+        settings: TrainingSettings,
+        judge: Judge | None = None,
     ) -> "SimpleFeatures":
         """What the setting `simple_features` asks for, as far as the sequences have it.
 
@@ -35,22 +50,44 @@ class SimpleFeatures:
             encoder: says which letters a token number stands for.
             modality: of the sequences.
             settings: resolved; "auto" is none, since nothing has chosen.
+            judge: what the backbone finds likely; None where it is not asked.
         """
         wanted, sequences = settings.simple_features, list(sequences)
         if wanted not in ("letters", "counts", "both") or not sequences:
             return cls()
-        letters = counts = None
+        letters = exchanges = likelihood = counts = None
         if wanted != "counts" and encoder.tokenizer.is_letterwise and len(set(map(len, sequences))) == 1:
             letters = VariedLetters.of(encoder.encode(sequences))
+        if letters is not None and (variants := find_variants(sequences)) is not None:
+            exchanges = VariantExchanges.of(variants) if modality == "protein" else None
+            judged = judge(variants.parent) if judge is not None else None
+            likelihood = ParentLikelihood.of(sequences, variants.parent, *judged) if judged else None
         if wanted != "letters":
             others = [reverse_complement(one) for one in sequences] if settings.both_strands else []
             counts = WordCounts.of(sequences + others, modality)
-        return cls(letters, counts)
+        return cls(letters, exchanges, likelihood, counts)
+
+    @property
+    def columns(self) -> tuple[tuple[str, int], ...]:
+        """Name and number of columns of each kind that there is, in the order of `read`; exchanges are two kinds."""
+        found = [] if self.letters is None else [("letters", self.letters.width)]
+        if self.exchanges is not None:
+            found += [("exchanges", width) for width in self.exchanges.widths]
+        if self.likelihood is not None:
+            found.append(("likelihood", 1))
+        if self.counts is not None:
+            found.append(("counts", self.counts.width))
+        return tuple(found)
+
+    @property
+    def names(self) -> list[str]:
+        """The kinds that there are, each once."""
+        return list(dict.fromkeys(name for name, _ in self.columns))
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Columns of each kind that there is, in the order of `read`."""
-        return tuple(kind.width for kind in (self.letters, self.counts) if kind is not None)
+        return tuple(width for _, width in self.columns)
 
     @property
     def kind(self) -> str:
@@ -66,6 +103,7 @@ class SimpleFeatures:
         kinds = []
         if self.letters is not None:
             kinds.append(self.letters.one_hot(encoder.encode(sequences)))
+        kinds += [kind.read(sequences) for kind in (self.exchanges, self.likelihood) if kind is not None]
         if self.counts is not None:
             counts = self.counts.read(sequences)
             if both_strands:
@@ -75,14 +113,17 @@ class SimpleFeatures:
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write what is large; what is small, for the model's JSON."""
-        if self.counts is not None:
-            self.counts.save(folder / _COUNTS_FILE)
-        letters = None if self.letters is None else asdict(self.letters)
-        return {"letters": letters, "counts": None if self.counts is None else _COUNTS_FILE}
+        about: dict[str, Any] = {"letters": None if self.letters is None else asdict(self.letters)}
+        for name in _FILES:
+            kind = getattr(self, name)
+            if kind is not None:
+                kind.save(folder / f"{name}.npz")
+            about[name] = None if kind is None else f"{name}.npz"
+        return about
 
     @classmethod
     def load(cls, about: dict[str, Any], folder: Path) -> "SimpleFeatures":
-        """What `save` wrote and gave."""
+        """What `save` wrote and gave; former versions knew fewer kinds."""
         letters = VariedLetters(**about["letters"]) if about.get("letters") else None
-        counts = WordCounts.load(folder / about["counts"]) if about.get("counts") else None
-        return cls(letters, counts)
+        files = {name: kind.load(folder / about[name]) for name, kind in _FILES.items() if about.get(name)}
+        return cls(letters, **files)

@@ -1,18 +1,17 @@
 """Views: how the surrogate sees sequences, each one a kernel; the measurements decide which of them matter."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from scipy import sparse
 
 from biotl_core.data.dataset import Modality
 from biotl_core.data.variants import find_variants
+from biotl_core.evaluation.exchanges import Exchanges
 from biotl_core.evaluation.features import fingerprints, kmers
 from biotl_core.planning.surrogate import View
 
 _KMER_SIZES: dict[Modality, tuple[int, ...]] = {"protein": (1, 2), "dna": (1, 2, 3, 4)}
-_LETTER_TRAITS = 5
 _DIRECTIONS = 64
 """Principal directions of the backbone's features that are looked at."""
 _DIRECTION_ROWS = 5_000
@@ -54,56 +53,18 @@ def make_views(
 
 def _variant_views(letters: np.ndarray, parent: np.ndarray, modality: Modality) -> list[View]:
     """Of variants of one sequence: uint8 letters `(n, length)` and the parent's `(length,)`."""
-    is_mutated = letters != parent
-    row, place = np.nonzero(is_mutated)
-    new, old = letters[row, place], parent[place]
-    n, length = letters.shape
-    shape = (n, length * 256)
-    ones = np.ones(len(row), dtype=np.float64)
-    which = sparse.csr_array((ones, (row, place * 256 + new)), shape=shape)
-    where = sparse.csr_array((ones, (row, place)), shape=(n, length))
+    exchanges = Exchanges.of(letters, parent)
     views = [
-        View("which letters stand where", which),
-        View("which places are changed", where),
+        View("which letters stand where", exchanges.letters()),
+        View("which places are changed", exchanges.places()),
     ]
     if modality == "protein":
-        traits = letter_traits()
-        steps = traits[new] - traits[old]  # (n_mutations, traits)
-        columns = (place[:, None] * _LETTER_TRAITS + np.arange(_LETTER_TRAITS)).ravel()
-        alike = sparse.csr_array(
-            (steps.ravel(), (np.repeat(row, _LETTER_TRAITS), columns)), shape=(n, length * _LETTER_TRAITS)
-        )
-        views.append(View("alike letters at a place", alike))
-        kinds = np.hstack(
-            [steps, np.abs(steps), np.eye(256)[new][:, _AMINO_ACIDS], np.eye(256)[old][:, _AMINO_ACIDS]]
-        )
-        total = np.zeros((n, kinds.shape[1]))
-        np.add.at(total, row, kinds)
-        spread = total.std(axis=0)
-        total = total[:, spread > 0] / spread[spread > 0]
-        views += [View("kinds of exchange", total), View("kinds of exchange", total, is_smooth=True)]
+        views.append(View("alike letters at a place", exchanges.steps()))
+        kinds = exchanges.kinds()
+        spread = kinds.std(axis=0)
+        kinds = kinds[:, spread > 0] / spread[spread > 0]
+        views += [View("kinds of exchange", kinds), View("kinds of exchange", kinds, is_smooth=True)]
     return views
-
-
-_AMINO_ACIDS = np.frombuffer(b"ACDEFGHIKLMNPQRSTVWY", dtype=np.uint8)
-
-
-@lru_cache(maxsize=1)
-def letter_traits() -> np.ndarray:
-    """Amino acids as points, close where BLOSUM62 finds them alike: `(256, 5)`, 0 for other letters.
-
-    The leading eigenvectors of the matrix (multidimensional scaling of its scores).
-    """
-    from biotite.sequence.align import SubstitutionMatrix
-
-    matrix = SubstitutionMatrix.std_protein_matrix()
-    names = [chr(code) for code in _AMINO_ACIDS]
-    scores = np.array([[matrix.get_score(a, b) for b in names] for a in names], dtype=np.float64)
-    centred = scores - scores.mean(axis=0) - scores.mean(axis=1)[:, None] + scores.mean()
-    values, vectors = np.linalg.eigh(centred)
-    traits = np.zeros((256, _LETTER_TRAITS))
-    traits[_AMINO_ACIDS] = (vectors * np.sqrt(np.maximum(values, 0)))[:, ::-1][:, :_LETTER_TRAITS]
-    return traits
 
 
 def _molecule_views(smiles: list[str]) -> list[View]:

@@ -61,17 +61,18 @@ def _optimisation(record: Record) -> _Answers:
         else "see the model card"
     )
     modality = record.result["modality"]
+    beside = record.result.get("beside", settings.kinds_beside)
     return {
         ("Optimisation", "Algorithm"): f"Transfer learning: {record.method_title.lower()} of {backbone.title}, "
         "with a head "
-        f"({head_words(settings, modality)}).",
+        f"({head_words(settings, modality, beside)}).",
         ("Optimisation", "Meta-predictions"): "No; the model takes no other predictor's output.",
         ("Optimisation", "Data encoding"): f"Letters as tokens of the backbone, at most {backbone.max_length:,} letters"
         + ("." if record.task.is_per_residue else f"; features pooled by {POOLING_TERMS[settings.pooling]}."),
         ("Optimisation", "Parameters"): f"{size}; chosen by loss {settings.loss or 'of the task'}, "
         f"{settings.optimizer}.",
         ("Optimisation", "Features"): "All features of the backbone; none selected by hand; beside them "
-        f"{simple_features_words(settings.simple_features, modality) or 'none'}.",
+        f"{simple_features_words(beside, modality) or 'none'}.",
         ("Optimisation", "Fitting"): f"{passes_words(record.result)}.",
         ("Optimisation", "Regularisation"): f"Weight decay {settings.weight_decay:g}, dropout "
         f"{'as suits the method' if settings.dropout is None else f'{settings.dropout:g}'}, {stop}.",

@@ -65,7 +65,7 @@ def _backbone_source(record: Record) -> str:
 def _training(record: Record) -> str:
     s = record.settings
     words = [
-        head_words(s, record.result["modality"]),
+        head_words(s, record.result["modality"], record.result.get("beside", s.kinds_beside)),
         "the middle and the last layer read" if s.layers == "middle_last" else "",
         f"the uppermost {s.tuned_layers} layers learning"
         if s.tuned_layers and s.method in ("lora", "full")

@@ -125,7 +125,7 @@ def _parent(dataset: Dataset) -> str | None:
     if dataset.modality == "molecule":
         return None
     variants = find_variants(dataset.table["sequence"].tolist())
-    return None if variants is None else variants.consensus.tobytes().decode("latin-1")
+    return None if variants is None else variants.parent
 
 
 def _result(surrogate: Surrogate, targets: np.ndarray, request: dict[str, Any]) -> dict[str, Any]:

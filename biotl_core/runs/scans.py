@@ -139,4 +139,4 @@ def read_scan(folder: Path) -> FinishedScan:
 def parent_of(run_folder: Path) -> str | None:
     """The sequence that a run's data are variants of (their commonest letters); None where they are none."""
     variants = find_variants(Dataset.load(run_folder).table["sequence"].tolist())
-    return None if variants is None else variants.consensus.tobytes().decode("latin-1")
+    return None if variants is None else variants.parent

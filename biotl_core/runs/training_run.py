@@ -77,8 +77,9 @@ def train_run(folder: Path, control: Control) -> str:
         "dataset_hash": config.get("dataset_hash"),
         "versions": config.get("versions", {}),
         "seconds": round(time.monotonic() - began, 2),
-        "said_head": head_words(chosen, dataset.modality),
-        "shares": _shares(model),
+        "beside": model.simple.names,
+        "said_head": head_words(chosen, dataset.modality, model.simple.names),
+        "shares": model.shares,
         "notes": _notes(dataset, model),
     }
     write_json_atomically(folder / "result.json", result)
@@ -142,22 +143,12 @@ def _write_map(
     return [float(share) for share in np.nan_to_num(pca.explained_variance_ratio_)]
 
 
-def _shares(model: SequenceModel) -> dict[str, float] | None:
-    """How much say each kind of features has, 1 in sum; None where that is not told apart."""
-    if not model.head.is_solved:
-        return None
-    names = ("backbone", *(("letters", "counts") if model.simple.kind == "both" else (model.simple.kind,)))
-    shares = model.head.layers.shares
-    return {name: float(share / shares.sum()) for name, share in zip(names, shares, strict=False)}
-
-
 def _notes(dataset: Dataset, model: SequenceModel) -> list[str]:
     notes = []
-    shares = _shares(model) or {}
-    if shares.get("backbone") == 0.0:
+    if (model.shares or {}).get("backbone") == 0.0:
         notes.append(
             "The layer on top found what the backbone sees of no use here and reads "
-            f"{simple_features_words(model.simple.kind, dataset.modality)} alone; another backbone may tell more."
+            f"{simple_features_words(model.simple.names, dataset.modality)} alone; another backbone may tell more."
         )
     limit = model.encoder.max_length
     n_cut = int((dataset.table["sequence"].str.len() > limit).sum()) if limit else 0

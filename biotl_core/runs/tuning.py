@@ -175,7 +175,7 @@ def settle_reading(
         )  # fmt: skip
         encoder, checkpoints[one] = tried.model.encoder, tried.training.folder
         # Where a kind has no say, the head is the one without it.
-        has_say = bool((tried.model.head.layers.shares[1:] > 0).all())
+        has_say = tried.model.all_have_say
         is_read = has_say and tried.model.simple.kind == one.simple_features
         return (
             tuple(tried.training.state.best_score) if is_read else ()

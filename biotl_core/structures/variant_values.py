@@ -128,4 +128,4 @@ def _from_sequences(cells: pd.Series, index: pd.Index) -> tuple[str, np.ndarray]
         raise UserError("The sequences of the table are no mutants of one protein. Choose another table.")
     is_mutated = variants.is_mutated
     places = pd.Series(np.where(is_mutated.sum(axis=1) == 1, is_mutated.argmax(axis=1), -1), cells.index)
-    return variants.consensus.tobytes().decode("latin-1"), places.reindex(index, fill_value=-1).to_numpy()
+    return variants.parent, places.reindex(index, fill_value=-1).to_numpy()
