@@ -152,7 +152,12 @@ def test_elsewhere_it_is_one_hidden_layer(method, task, head):
 
 def test_it_is_the_usual_one_where_all_rows_fit():
     settings = TrainingSettings().resolved(TASKS["classification"])
-    assert settings.with_head(4000).head == "kernel" and settings.with_head(4000).epochs == 1
-    assert settings.with_head(4001).head == "mlp" and settings.with_head(4001).epochs > 1
+    assert (
+        settings.for_data(4000, "protein").head == "kernel" and settings.for_data(4000, "protein").epochs == 1
+    )
+    assert settings.for_data(4001, "protein").head == "mlp" and settings.for_data(4001, "protein").epochs > 1
     for asked in ({"class_weights": True}, {"loss": "focal"}, {"head": "linear"}):
-        assert TrainingSettings(**asked).resolved(TASKS["classification"]).with_head(10).head != "kernel"
+        assert (
+            TrainingSettings(**asked).resolved(TASKS["classification"]).for_data(10, "protein").head
+            != "kernel"
+        )

@@ -64,6 +64,58 @@ def test_kinds_of_features_count_alike_however_many_they_are():
         assert rows.sum() == pytest.approx(float(alone._turned(features[:, :200]).square().sum()), rel=1e-3)
 
 
+def test_kinds_read_of_the_backbone_are_turned_each_by_itself():
+    features = torch.randn(500, 50, generator=torch.Generator().manual_seed(0)) * torch.linspace(1, 9, 50)
+    for method in ("full", "frozen"):
+        settings = TrainingSettings(method=method).resolved(variants().task)
+        head, alone = Head((20, 30), 1, settings, n_turned=2), Head((30,), 1, settings)
+        head.fit_features(features)
+        alone.fit_features(features[:, 20:])
+        rows, own = head._turned(features), alone._turned(features[:, 20:])
+        assert rows[:, :20].square().sum() == pytest.approx(float(rows[:, 20:].square().sum()), rel=1e-3)
+        assert torch.cosine_similarity(rows[:, 20:].flatten(), own.flatten(), dim=0) > 1 - 1e-5
+
+
+def with_two_layers_and_start(backbone, **more):
+    settings = TrainingSettings(pooling=WITH_START, layers="middle_last", head="mlp")
+    settings = settings.resolved(variants().task)
+    made = build_model(Path(backbone), Outputs.of(variants()), settings)
+    return SequenceModel(made.encoder, settings, made.outputs, **more)
+
+
+def test_each_layer_and_the_start_are_kinds_of_their_own(backbone):
+    model = with_two_layers_and_start(backbone)
+    w = model.encoder.width
+    assert model.backbone_kinds == (("backbone", 3 * w), ("backbone", 3 * w), ("start", w), ("start", w))
+    # Pooled vectors lie vector by vector, and of each the middle layer before the last.
+    pooled = torch.arange(10.0).repeat_interleave(w)[None]
+    assert model.select(pooled)[0, ::w].tolist() == [0, 2, 4, 1, 3, 5, 6, 7]
+
+
+def test_a_model_that_kept_all_it_read_together_comes_back(backbone, tmp_path):
+    model = with_two_layers_and_start(backbone, kinds_apart=False)
+    assert model.backbone_kinds == (("backbone", 8 * model.encoder.width),)
+    save_model(model, tmp_path / "model", {"name": "esm"}, Path(backbone))
+    path = tmp_path / "model" / "biotl.json"
+    about = json.loads(path.read_text())
+    del about["kinds_apart"]
+    path.write_text(json.dumps(about))
+    sequences = variants().table["sequence"].tolist()
+    again = load_model(tmp_path / "model")
+    assert np.array_equal(predict_sequences(again, sequences), predict_sequences(model.eval(), sequences))
+
+
+@pytest.mark.parametrize(
+    ("modality", "layers"), [("protein", "last"), ("dna", "middle_last"), ("molecule", "middle_last")]
+)
+def test_the_middle_layer_is_read_of_dna_and_molecules(modality, layers):
+    task = variants().task
+    settings = TrainingSettings().resolved(task)
+    assert settings.layers == "auto" and settings.for_data(100, modality).layers == layers
+    assert TrainingSettings(layers="last").resolved(task).for_data(100, modality).layers == "last"
+    assert TrainingSettings(method="lora").resolved(task).for_data(100, modality).layers == "last"
+
+
 def test_where_training_rows_do_not_differ_nothing_is_read():
     """A head has nothing to learn there, and what stays of its first random weights would be noise on new rows."""
     head = Head((8,), 1, TrainingSettings().resolved(variants().task)).eval()
@@ -165,7 +217,7 @@ def test_letters_are_taken_where_they_help_and_come_back_with_the_model(backbone
     assert result["settings"]["simple_features"] in ("letters", "both") and without.simple.kind == "none"
     assert "which letter stands where" in result["said_head"]
     assert len(list(folder.glob("checkpoint*kernel*"))) == 1  # those that were not chosen are gone
-    assert result["test"]["spearman"] > max(0.6, score)
+    assert result["test"]["spearman"] >= max(0.6, score)
     assert result["reload_difference"] < 1e-4
     assert [line["epoch"] for line in read_history(folder)] == list(range(1, result["epochs_run"] + 1))
     model = load_model(folder / "model")

@@ -66,10 +66,14 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "layers": {
+        "auto": (
+            "Automatic",
+            "Both for values at each position, and for DNA and molecules on a fixed backbone.",
+        ),
         "last": ("The last layer", "What the backbone ends with."),
         "middle_last": (
             "The middle and the last",
-            "Twice the features; a little better for values at each position, not for whole sequences.",
+            "Twice the features; each layer with its own say.",
         ),
     },
     "simple_features": {

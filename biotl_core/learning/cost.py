@@ -142,12 +142,12 @@ def count_seconds(backbone: Backbone, workload: Workload, settings: TrainingSett
 
     Beside a model of which more than the last layer was tuned, the last layer alone is trained for comparison.
     """
-    settings = settings.with_head(len(workload.lengths["train"]))
+    settings = settings.for_data(len(workload.lengths["train"]), backbone.modality)
     seconds = _START_SECONDS + _training_seconds(backbone, workload, settings, speed)
     seconds += _choosing_seconds(workload, settings)
     if settings.method in ("lora", "full"):
         alone = last_layer_settings(settings, TASKS[workload.task_name])
-        alone = alone.with_head(len(workload.lengths["train"]))
+        alone = alone.for_data(len(workload.lengths["train"]), backbone.modality)
         seconds += _training_seconds(backbone, workload, alone, speed)
     return seconds
 
@@ -203,6 +203,7 @@ def count_memory_gb(
     Weights; for those that learn also gradients and what the optimizer keeps; what the backward pass needs of the
     tokens that are worked on at once; and on a processor the features of a frozen backbone.
     """
+    settings = settings.for_data(len(workload.lengths["train"]), backbone.modality)
     parameters, width = 1e6 * size_millions(backbone), max(backbone.width, 64)
     bytes_each = {"full": 4.0, "8bit": 1.0, "4bit": 0.5}[settings.weights]
     tokens = {p: count_tokens(backbone, n, settings.max_length) for p, n in workload.lengths.items()}

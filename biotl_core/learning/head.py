@@ -44,6 +44,7 @@ class Head(nn.Module):
         self.reach = settings.neighbours or 0
         # Down to few channels is a turn of its own, and a learned one.
         self.is_turned = settings.method == "frozen" and not self.reach
+        self.n_turned = n_turned
         first, beside = self.widths[:n_turned], self.widths[n_turned:]
         self.turned = [min(n, _MOST_DIRECTIONS) for n in first] if self.is_turned else list(first)
         self.register_buffer("feature_mean", torch.zeros(n_features))
@@ -61,25 +62,28 @@ class Head(nn.Module):
     def fit_features(self, features: torch.Tensor) -> None:
         """Take mean, spread and directions of the features `(n, n_features)` from the training part.
 
-        Those of the backbone are standardised (and turned); each kind beside them is brought to their length.
+        Those of the backbone are standardised (and turned); all other kinds are brought to the length of the first.
         """
-        first, *beside = features.split(self.widths, dim=1)
-        mean, spread = first.double().mean(dim=0), first.double().std(dim=0, correction=0)
-        spread = torch.where(spread > 1e-6, spread, 1.0)
-        scaled = ((first - mean) / spread).float()
         each = len(self.widths) ** 0.5
-        if self.is_turned:
-            turn = _half_whitening(scaled, self.turned[0])
-            self.feature_turn.copy_(turn / each)
-            scaled = scaled @ turn.to(scaled)
-        else:
-            spread = spread * each
-        length = _mean_length(scaled)
-        means, scales = [mean], [spread]
-        for kind in beside:
-            means.append(kind.double().mean(dim=0))
-            own = _mean_length(kind - means[-1])
-            scales.append(torch.full_like(means[-1], float(own / length) * each if own > 0 else 1.0))
+        means, scales, turns = [], [], []
+        length = None
+        for i, kind in enumerate(features.split(self.widths, dim=1)):
+            mean, spread = kind.double().mean(dim=0), kind.double().std(dim=0, correction=0)
+            is_of_backbone = i < self.n_turned
+            spread = torch.where((spread > 1e-6) & is_of_backbone, spread, 1.0)
+            scaled = ((kind - mean) / spread).float()
+            turn = _half_whitening(scaled, self.turned[i]) if is_of_backbone and self.is_turned else None
+            own = _mean_length(scaled if turn is None else scaled @ turn.to(scaled))
+            length = own if length is None else length
+            shrink = own / length * each if own * length > 0 else torch.ones(())
+            if turn is None:
+                spread = spread * shrink
+            else:
+                turns.append(turn / shrink)
+            means.append(mean)
+            scales.append(spread)
+        if turns:
+            self.feature_turn.copy_(torch.block_diag(*turns))
         self.feature_mean.copy_(torch.cat(means))
         self.feature_scale.copy_(torch.cat(scales))
 

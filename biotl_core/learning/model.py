@@ -24,7 +24,7 @@ from biotl_core.data.dataset import Dataset, Modality
 from biotl_core.data.tasks import TASKS, TaskName
 from biotl_core.errors import UserError
 from biotl_core.learning.head import Head
-from biotl_core.learning.settings import POOLED, TrainingSettings, Weights
+from biotl_core.learning.settings import POOLED, START, TrainingSettings, Weights
 from biotl_core.learning.simple_features import SimpleFeatures
 
 _BITS: dict[Weights, int | None] = {"full": None, "8bit": 8, "4bit": 4}
@@ -58,8 +58,18 @@ class SequenceModel(nn.Module):
         settings: TrainingSettings,
         outputs: Outputs,
         simple: SimpleFeatures | None = None,
-        n_turned: int = 1,
+        *,
+        n_turned: int | None = None,
+        kinds_apart: bool = True,
     ):
+        """Args:
+        encoder: the backbone.
+        settings: resolved.
+        outputs: what to predict.
+        simple: what the head reads beside the backbone.
+        n_turned: kinds that the head turns, where they are not those of the backbone, as in former versions.
+        kinds_apart: whether layers, and the start, are kinds of their own; in former versions all were one.
+        """
         super().__init__()
         self.simple = simple or SimpleFeatures()
         """What the head reads beside the features of the backbone."""
@@ -77,7 +87,12 @@ class SequenceModel(nn.Module):
                 "setting *both_strands*."
             )
         self.layers = layers_beside_last(encoder.n_layers) if settings.layers == "middle_last" else ()
-        self.head = Head((self.n_features, *self.simple.widths), outputs.n, settings, n_turned)
+        chosen = range(1) if self.is_per_residue else POOLED[settings.pooling]
+        self.kinds_apart = kinds_apart and not self.is_per_residue
+        self._pooled = _apart(chosen) if self.kinds_apart else {"backbone": chosen}
+        kinds = self.backbone_kinds
+        widths = [width for _, width in (*kinds, *self.simple.columns)]
+        self.head = Head(widths, outputs.n, settings, n_turned or len(kinds))
 
     @property
     def width(self) -> int:
@@ -85,16 +100,19 @@ class SequenceModel(nn.Module):
         return self.encoder.width * (len(self.layers) + 1)
 
     @property
-    def n_features(self) -> int:
-        """Width of what the head reads of the backbone."""
-        return self.width * (1 if self.is_per_residue else len(POOLED[self.settings.pooling]))
+    def backbone_kinds(self) -> tuple[tuple[str, int], ...]:
+        """Name and columns of each kind of features read of the backbone, in the order of `select`."""
+        n = len(self.layers) + 1 if self.kinds_apart else 1
+        return tuple(
+            (name, len(vectors) * self.width // n) for name, vectors in self._pooled.items() for _ in range(n)
+        )
 
     @property
     def shares(self) -> dict[str, float] | None:
         """How much say each kind of features has, 1 in sum; None for heads where that is not told apart."""
         if not self.head.is_solved:
             return None
-        names = ("backbone", *(name for name, _ in self.simple.columns))
+        names = [name for name, _ in (*self.backbone_kinds, *self.simple.columns)]
         found = dict.fromkeys(names, 0.0)
         shares = self.head.layers.shares.double()
         for name, share in zip(names, shares / shares.sum(), strict=True):
@@ -103,19 +121,26 @@ class SequenceModel(nn.Module):
 
     @property
     def all_have_say(self) -> bool:
-        """Whether a solved head reads something of all that stands beside the backbone."""
+        """Whether a solved head reads something of each thing that may stand beside the backbone's plain features."""
         shares = self.shares
-        groups = {"letters": ("letters", "exchanges", "likelihood"), "counts": ("counts",)}
-        return all(
-            any(shares.get(name, 0.0) > 0 for name in names)
-            for names in groups.values()
-            if any(name in shares for name in names)
-        )
+        chosen = (("start",), ("letters", "exchanges", "likelihood"), ("counts",))
+        there = [[shares[name] for name in names if name in shares] for names in chosen]
+        return all(any(share > 0 for share in one) for one in there if one)
 
     def select(self, pooled: torch.Tensor) -> torch.Tensor:
-        """The features of the chosen pooling out of all that are pooled side by side (see `pool`)."""
-        chosen = POOLED[self.settings.pooling]
-        return pooled[:, chosen.start * self.width : chosen.stop * self.width]
+        """The features of the chosen pooling out of all that are pooled side by side (see `pool`), kind by kind."""
+        vectors = pooled.unflatten(1, (-1, len(self.layers) + 1, self.encoder.width))
+        if not self.kinds_apart:
+            chosen = self._pooled["backbone"]
+            return vectors[:, chosen.start : chosen.stop].flatten(1)
+        return torch.cat(
+            [
+                vectors[:, chosen.start : chosen.stop, layer].flatten(1)
+                for chosen in self._pooled.values()
+                for layer in range(vectors.shape[2])
+            ],
+            dim=1,
+        )
 
     def features(self, tokens: Tokens, beside: torch.Tensor | None = None) -> torch.Tensor:
         """What the head reads: of the backbone, and simple features beside it; a row a sequence or a residue."""
@@ -140,6 +165,13 @@ class SequenceModel(nn.Module):
 def side_by_side(features: torch.Tensor, beside: torch.Tensor | None) -> torch.Tensor:
     """Features of whole sequences, and their simple ones where there are any."""
     return features if beside is None else torch.cat([features, beside.to(features)], dim=1)
+
+
+def _apart(chosen: range) -> dict[str, range]:
+    """Pooled vectors by kind: the start of a protein is one of its own."""
+    if START not in chosen or len(chosen) == 1:
+        return {"backbone": chosen}
+    return {"backbone": range(chosen.start, START), "start": range(START, chosen.stop)}
 
 
 def layers_beside_last(n_layers: int) -> tuple[int, ...]:
@@ -280,6 +312,7 @@ def save_model(model: SequenceModel, folder: Path, backbone: dict, weights_folde
         "classes": list(model.outputs.classes),
         "modality": model.outputs.modality,
         "settings": model.settings.to_dict(),
+        "kinds_apart": model.kinds_apart,
         "simple_features": model.simple.save(folder),
         "backbone": {**backbone, "folder": str(weights_folder)},
     }
@@ -360,7 +393,8 @@ def load_model(folder: Path, weights_folder: Path | None = None) -> SequenceMode
         encoder.model = PeftModel.from_pretrained(encoder.model, folder / "adapter")
     # Former versions knew letters alone, and turned them like the features of the backbone.
     simple = SimpleFeatures.load(about.get("simple_features") or about, folder)
-    n_turned = 1 if "simple_features" in about else 1 + len(simple.widths)
-    model = SequenceModel(encoder, settings, outputs, simple, n_turned)
+    n_turned = None if "simple_features" in about else 1 + len(simple.widths)
+    apart = about.get("kinds_apart", False)
+    model = SequenceModel(encoder, settings, outputs, simple, n_turned=n_turned, kinds_apart=apart)
     model.head.load_state_dict(load_file(folder / "head.safetensors"))
     return model.eval()

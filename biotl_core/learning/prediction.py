@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from biotl_core.backbones.embeddings import EmbeddingStore, MemoryStore, embed, open_store
+from biotl_core.backbones.embeddings import N_POOLED, EmbeddingStore, MemoryStore, embed, open_store
 from biotl_core.data.alphabets import reverse_complement
 from biotl_core.data.tasks import TASKS
 from biotl_core.evaluation.metrics import Arrays
@@ -46,7 +46,7 @@ def make_examples(
         arrays = [(one + other) / 2 for one, other in zip(arrays, turned, strict=True)]
     if model.is_per_residue:
         return Examples(arrays, targets)
-    pooled = torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, 3 * model.width)
+    pooled = torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, N_POOLED * model.width)
     return Examples(side_by_side(model.select(pooled), beside), targets)
 
 

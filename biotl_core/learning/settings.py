@@ -18,7 +18,7 @@ Optimizer = Literal["adamw", "sgd", "nesterov", "gradient_descent"]
 Schedule = Literal["constant", "linear", "cosine"]
 Pooling = Literal["auto", "mean", "mean_max", "mean_max_spread", "mean_max_spread_start", "first"]
 Head = Literal["auto", "linear", "mlp", "kernel"]
-Layers = Literal["last", "middle_last"]
+Layers = Literal["auto", "last", "middle_last"]
 Weights = Literal["full", "8bit", "4bit"]
 SimpleFeatures = Literal["auto", "none", "letters", "counts", "both"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -98,6 +98,8 @@ POOLED: dict[Pooling, range] = {
     "first": range(4, 5), "auto": range(3),
 }  # fmt: skip
 """Which of the vectors that `embeddings.pool` lays side by side the head reads."""
+START = 3
+"""The one of them that tells of the start."""
 WITH_START: Pooling = "mean_max_spread_start"
 POOLING_TERMS: dict[Pooling, str] = {
     "mean": "mean",
@@ -206,9 +208,10 @@ class TrainingSettings:
         "on the validation part.",
         choices=get_args(SimpleFeatures),
     )  # fmt: skip
-    layers: Layers | None = _setting(
-        None, "Layers the head reads",
-        "The last layer of the backbone, or one from its middle beside it (hidden layers).", choices=get_args(Layers),
+    layers: Layers = _setting(
+        "auto", "Layers the head reads",
+        "The last layer of the backbone, or one from its middle beside it. Automatic: both for values at each "
+        "position, and for DNA and molecules on a fixed backbone (hidden layers).", choices=get_args(Layers),
     )  # fmt: skip
     neighbours: int | None = _setting(
         None, "Neighbours read by the head",
@@ -321,7 +324,7 @@ class TrainingSettings:
                 "batch_size": self.batch_size or min(_DEFAULT_BATCH[self.method], largest_batch),
                 "patience": patience,
                 "dropout": self.dropout if self.dropout is not None else _DEFAULT_DROPOUT[self.method],
-                "layers": self.layers or ("middle_last" if task.is_per_residue else "last"),
+                "layers": self._possible_layers(task),
                 "neighbours": neighbours if task.is_per_residue else 0,
                 "both_strands": both_strands,
                 "simple_features": self._possible_features(task, both_strands),
@@ -335,6 +338,13 @@ class TrainingSettings:
             return "mlp"
         return self.head if can_solve or self.head == "linear" else "mlp"
 
+    def _possible_layers(self, task: Task) -> Layers:
+        """Left open where it depends on what the sequences are."""
+        if self.layers != "auto" or (self.method == "frozen" and not task.is_per_residue):
+            return self.layers
+        # Layers below the last that learn speak through it.
+        return "middle_last" if task.is_per_residue else "last"
+
     def _possible_features(self, task: Task, both_strands: bool) -> SimpleFeatures:
         if task.is_per_residue:
             return "none"
@@ -344,13 +354,15 @@ class TrainingSettings:
             of_both.get(self.simple_features, self.simple_features) if both_strands else self.simple_features
         )
 
-    def with_head(self, n_train: int) -> "TrainingSettings":
-        """The same resolved settings with the head that suits so many training sequences, where none was asked for."""
+    def for_data(self, n_train: int, modality: Modality) -> "TrainingSettings":
+        """The same resolved settings with the head and the layers that suit the data, where none were asked for."""
+        settings = self
+        if self.layers == "auto":
+            settings = replace(settings, layers="last" if modality == "protein" else "middle_last")
         if self.head != "auto":
-            return self
-        return (
-            replace(self, head="kernel", epochs=1) if n_train <= MOST_ANCHORS else replace(self, head="mlp")
-        )
+            return settings
+        is_small = n_train <= MOST_ANCHORS
+        return replace(settings, head="kernel", epochs=1) if is_small else replace(settings, head="mlp")
 
     @property
     def is_open(self) -> bool:

@@ -225,7 +225,7 @@ def _search(workshop: Workshop, config: dict[str, Any], control: Control) -> dic
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sign = 1 if METRICS[workshop.headline].higher_is_better else -1
 
-    known = workshop.settings.resolved(inner.task).with_head(len(inner.part("train")))
+    known = workshop.settings.resolved(inner.task).for_data(len(inner.part("train")), inner.modality)
 
     def ask(trial: Any) -> float:
         settings = suggest_settings(known, trial)

@@ -131,9 +131,12 @@ def _write_map(
     if len(rows) > _MAP_SAMPLE:
         rows = rows.sample(_MAP_SAMPLE, random_state=0).sort_index()
     is_frozen = model.settings.method == "frozen"
-    store = open_store(weights_folder, model.encoder, "sequence") if is_frozen else MemoryStore()
-    arrays = embed(model.encoder, rows["sequence"].tolist(), "sequence", store, control)
-    vectors = np.concatenate(arrays)[:, : model.encoder.width]
+    # Of a frozen backbone all is read already, with the same layers beside the last.
+    layers = model.layers if is_frozen else ()
+    store = open_store(weights_folder, model.encoder, "sequence", layers) if is_frozen else MemoryStore()
+    arrays = embed(model.encoder, rows["sequence"].tolist(), "sequence", store, control, layers)
+    n, width = len(layers), model.encoder.width
+    vectors = np.concatenate(arrays)[:, n * width : (n + 1) * width]
     n = min(2, len(rows))
     pca = PCA(n_components=n, random_state=0)
     places = np.pad(pca.fit_transform(vectors), ((0, 0), (0, 2 - n)))

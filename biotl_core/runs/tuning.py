@@ -79,7 +79,7 @@ class Tuned:
                 dataset, weights_folder, settings, folder, accelerator, control,
                 random_weights=random_weights, aside=aside, memory=memory, encoder=encoder,
             )  # fmt: skip
-        settings = settings.with_head(n_train)
+        settings = settings.for_data(n_train, dataset.modality)
         model = build_model(
             weights_folder,
             Outputs.of(dataset),

@@ -178,8 +178,8 @@ def lower_first(text: str) -> str:
 def shares_words(result: dict[str, Any]) -> str:
     """How much say each kind of features has in a layer that was solved; "" where that is not told apart."""
     titles = {
-        "backbone": "the backbone", "letters": "letters by position", "exchanges": "kinds of exchange",
-        "likelihood": "what the backbone finds likely", "counts": "counts",
+        "backbone": "the backbone", "start": "start of the protein", "letters": "letters by position",
+        "exchanges": "kinds of exchange", "likelihood": "what the backbone finds likely", "counts": "counts",
     }  # fmt: skip
     shares = result.get("shares") or {}
     said = [f"{titles[name]} {100 * share:.0f} %" for name, share in shares.items()]
