@@ -15,8 +15,9 @@ _SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 1.0)
 """How much say one kind of features may have beside the others."""
 _LEFT_OUT = 1.02
 """A kind is left out altogether only where that lowers the error by a fiftieth: few rows often say so by chance."""
-_SHARE_ROWS, _NOISE_ROWS = 500, 1500
-"""Training rows from which the say of each kind is told, and how much noise to expect; more tell the same."""
+_SHARE_ROWS, _NOISE_ROWS, _SWEEPS = 400, 1500, 2
+"""Training rows from which the say of each kind is told, and how much noise to expect; more tell the same. How often
+the kinds are gone through: the first were weighed when the others still had equal shares."""
 _CHUNK = 4096
 _STEEP = 1.5
 """Logarithm of the slope to begin with: numbers between 0 and 1 as logits."""
@@ -144,7 +145,7 @@ def _best_shares(kernels: Sequence[torch.Tensor], aims: torch.Tensor) -> list[fl
     """The say of each kind, as many in sum as there are kinds: that of one after the other, the rest in proportion."""
     n = len(kernels)
     shares = [1.0 / n] * n
-    for i in range(n if n > 2 else n - 1):
+    for i in [*range(n)] * _SWEEPS if n > 2 else range(n - 1):
         rest = 1.0 - shares[i]
         if rest <= 0.0:
             break
