@@ -79,7 +79,10 @@ CHOICE_TEXTS: dict[str, dict[str, tuple[str, str]]] = {
     "simple_features": {
         "auto": ("Automatic", "What does best on the validation part."),
         "none": ("Nothing", "What the backbone sees alone."),
-        "letters": ("Letters by position", "Where all sequences are of one length."),
+        "letters": (
+            "Letters by position",
+            "Where all sequences are of one length; for variants with kinds of exchange and their likelihood.",
+        ),
         "counts": ("Counts of words", "Or of atom groups, for molecules."),
         "both": ("Letters and counts", "Each kind with its own say."),
     },

@@ -148,7 +148,8 @@ def _write_map(
 
 def _notes(dataset: Dataset, model: SequenceModel) -> list[str]:
     notes = []
-    if (model.shares or {}).get("backbone") == 0.0:
+    shares = model.shares or {}
+    if shares and not any(shares.get(kind) for kind in ("backbone", "start", "likelihood")):
         notes.append(
             "The layer on top found what the backbone sees of no use here and reads "
             f"{simple_features_words(model.simple.names, dataset.modality)} alone; another backbone may tell more."
