@@ -16,7 +16,15 @@ from biotl_core.backbones.encoder import load_encoder
 from biotl_core.backbones.likelihood import load_masked_model, zero_shot_scores
 from biotl_core.data.dataset import Dataset
 from biotl_core.data.variants import find_variants, letter_matrix
-from biotl_core.evaluation.exchanges import AMINO_ACIDS, N_KINDS, N_TRAITS, Exchanges, letter_traits
+from biotl_core.evaluation.baselines import run_baselines
+from biotl_core.evaluation.exchanges import (
+    AMINO_ACIDS,
+    N_KINDS,
+    N_TRAITS,
+    Exchanges,
+    describe_exchanges,
+    letter_traits,
+)
 from biotl_core.learning.exchanges import ParentLikelihood, VariantExchanges
 from biotl_core.learning.model import Outputs, build_model, load_model, save_model
 from biotl_core.learning.prediction import predict_examples, predict_sequences
@@ -113,6 +121,25 @@ def of_kinds(n=240, length=40, seed=0) -> Dataset:
         targets.append(letter_traits()[ord(row[place]), 0] + 0.1 * generator.normal())
     table = pd.DataFrame({"name": range(n), "sequence": rows, "target": targets, "part": parts})
     return Dataset(table.astype({"name": str}), "protein", "regression", ())
+
+
+def test_exchanges_are_a_simple_method_of_protein_variants_alone():
+    dataset = of_kinds()
+    found = run_baselines(dataset)
+    assert found["exchange_ridge"].scores["spearman"] > 0.8
+    # Of places never seen letters at places say the same for all.
+    assert not found["one_hot_ridge"].scores["spearman"] > 0.5
+    longer = [one + "A" * (i % 5) for i, one in enumerate(dataset.table["sequence"])]
+    longer = replace(dataset, table=dataset.table.assign(sequence=longer))
+    assert "exchange_ridge" not in run_baselines(longer)
+
+
+def test_each_block_of_exchanges_counts_alike():
+    variants = find_variants(VARIANTS)
+    rows = describe_exchanges(variants)
+    n_kinds, n_where = N_KINDS, 4 * (N_TRAITS + 1)
+    blocks = np.split(rows.toarray(), [rows.shape[1] - n_kinds - n_where, rows.shape[1] - n_kinds], axis=1)
+    assert [np.square(block).sum() / len(VARIANTS) for block in blocks] == pytest.approx([1, 1, 1])
 
 
 def tuned_on(backbone: Path, dataset: Dataset, folder: Path, **settings):
