@@ -3,10 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
@@ -14,15 +13,11 @@ from torch import nn
 
 from biotl_core.backbones.embeddings import pool
 from biotl_core.backbones.encoder import Encoder, attention_linears, below_layer, load_encoder
-from biotl_core.backbones.likelihood import (
-    letter_log_probabilities,
-    load_masked_model,
-    substitution_scores,
-)
 from biotl_core.backbones.tokenizer import Tokens
 from biotl_core.data.dataset import Dataset, Modality
 from biotl_core.data.tasks import TASKS, TaskName
 from biotl_core.errors import UserError
+from biotl_core.learning.exchanges import judge_letters
 from biotl_core.learning.head import Head
 from biotl_core.learning.settings import POOLED, START, TrainingSettings, Weights
 from biotl_core.learning.simple_features import SimpleFeatures
@@ -232,29 +227,10 @@ def build_model(
     if settings.weights == "full":  # those of few bits are too many to be read once more with all their bits
         is_random = random_weights or settings.method == "scratch"
         judge = partial(
-            _judged, Path(weights_folder), outputs.modality, is_random, settings.seed, str(device)
+            judge_letters, Path(weights_folder), outputs.modality, is_random, settings.seed, str(device)
         )
     simple = SimpleFeatures.of(training_sequences, encoder, outputs.modality, settings, judge)
     return SequenceModel(encoder, settings, outputs, simple)
-
-
-@lru_cache(maxsize=8)
-def _judged(
-    weights_folder: Path, modality: Modality, is_random: bool, seed: int, device: str, parent: str
-) -> tuple[str, np.ndarray] | None:
-    """What a backbone says of the letters of a parent (see `simple_features.Judge`).
-
-    It is asked once with all letters in sight, not once a place: nearly as good (Meier et al. 2021), and as cheap as
-    reading one variant. Kept, since a run asks anew for each way that it tries.
-    """
-    try:
-        model = load_masked_model(weights_folder, modality, random_weights=is_random, seed=seed)
-    except UserError:  # it has not learned to name letters; then there is no such column
-        return None
-    model.encoder.to(device)
-    model.head.to(device)
-    [answer] = letter_log_probabilities(model, [parent], "wild_type")
-    return model.letters, substitution_scores(answer, parent, model.letters)
 
 
 def _with_lora(encoder: Encoder, settings: TrainingSettings) -> nn.Module:
