@@ -243,7 +243,7 @@ def dna_corpus(data: Path) -> Corpus:
         f"{len(learned):,} stretches of up to 256 bases: windows of bacterial, phage, viral and organelle "
         "genomes on either strand, and training parts of promoter and transcription-factor sets; any that share a "
         "word of 20 bases with a test or validation sequence were left out",
-        "public domain and MIT",
+        "public domain, MIT, Apache-2.0 and CC BY 4.0",
         [labels.get(s, "") for s in learned],
         CODING_CLASSES,
         "at each base of an annotated genome, whether it is the first, second or third of a codon, of which strand, "
