@@ -29,6 +29,16 @@ RESTRICTED_SOURCES = ("fteufel/signalp-6.0", "tttianhao/CLEAN")
 STRUCTURE_SET = "sequences/protein_residue/secondary_structure_flip.csv.gz"
 CODING_CLASSES = "n123abc"
 """No protein; first, second, third base of a codon on the strand that is read; the same on the other one."""
+LABELLED_SETS = (
+    "gue_prom_prom_300_tata",
+    "gue_prom_prom_core_all",
+    "gue_prom_prom_core_tata",
+    "gue_tf_0",
+    "gue_tf_1",
+    "gue_tf_2",
+)
+"""Sets of two classes (human promoters and factor binding sites) whose training labels are taught. Those of the others
+are not, so that what is gained on labels never read can be measured."""
 MOST_RELATIVES = 40
 """Of a protein, the nearest."""
 _MOLECULES = 600_000
@@ -254,14 +264,17 @@ def dna_corpus(data: Path) -> Corpus:
 
 
 def regulatory_answers(folder: Path) -> pd.DataFrame:
-    """Training sequences of the sets of two classes, and which class each has in which: -1 where it is in none."""
-    found = {}
+    """Training sequences of all sets, and the class of each in `LABELLED_SETS`: -1 where it is in none."""
+    sequences: set[str] = set()
+    answers = {}
     for path in sorted(folder.glob("*.csv.gz")):
         table = pd.read_csv(path)
         table = table[table["split"] == "train"].drop_duplicates("sequence")
-        if table["label"].nunique() == 2:
-            found[path.name.removesuffix(".csv.gz")] = table.set_index("sequence")["label"].astype("int8")
-    return pd.DataFrame(found).fillna(-1).astype("int8").sort_index()
+        sequences.update(table["sequence"])
+        name = path.name.removesuffix(".csv.gz")
+        if name in LABELLED_SETS:
+            answers[name] = table.set_index("sequence")["label"].astype("int8")
+    return pd.DataFrame(answers, index=sorted(sequences)).fillna(-1).astype("int8")
 
 
 def annotated_genomes(path: Path) -> Iterator[tuple[str, str]]:

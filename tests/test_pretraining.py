@@ -18,6 +18,7 @@ from biotl_core.learning.adaptation import Crop, _cut, _hide, _is_letter, adapt
 from biotl_core.learning.adaptation_settings import AdaptationSettings
 from biotl_core.learning.blank_backbone import make_blank
 from pretraining.corpora import (
+    LABELLED_SETS,
     Corpus,
     coding_classes,
     find_relatives,
@@ -123,17 +124,20 @@ def test_answers_come_back_beside_their_sequences(tmp_path):
     assert found.sequences == ["ACGT", "GGGG"] and found.held_out == ["TTTT"]
 
 
-def test_labels_are_read_of_training_parts_of_two_classes_alone(tmp_path):
+def test_labels_are_read_of_training_parts_of_some_sets_alone(tmp_path):
+    first, second = LABELLED_SETS[:2]
     tables = {
-        "one": [("AAAA", 1, "train"), ("CCCC", 0, "train"), ("GGGG", 1, "test"), ("TTTT", 0, "valid")],
-        "three": [("AAAA", 0, "train"), ("CCCC", 1, "train"), ("GGGG", 2, "train")],
-        "two": [("ACGT", 0, "train"), ("AAAA", 0, "train"), ("ACGT", 0, "train"), ("GGGG", 1, "train")],
+        first: [("AAAA", 1, "train"), ("CCCC", 0, "train"), ("GGGG", 1, "test"), ("TTTT", 0, "valid")],
+        "other": [("TTTT", 0, "train"), ("CCCC", 1, "train"), ("GGCC", 1, "test")],
+        second: [("ACGT", 0, "train"), ("AAAA", 0, "train"), ("ACGT", 0, "train"), ("GGGG", 1, "train")],
     }
     for name, rows in tables.items():
         pd.DataFrame(rows, columns=["sequence", "label", "split"]).to_csv(tmp_path / f"{name}.csv.gz")
     found = regulatory_answers(tmp_path)
-    assert list(found) == ["one", "two"]
-    assert found.T.to_dict("list") == {"AAAA": [1, 0], "ACGT": [-1, 0], "CCCC": [0, -1], "GGGG": [-1, 1]}
+    assert list(found) == [first, second]
+    assert found.T.to_dict("list") == {
+        "AAAA": [1, 0], "ACGT": [-1, 0], "CCCC": [0, -1], "GGGG": [-1, 1], "TTTT": [-1, -1],
+    }  # fmt: skip
 
 
 def test_sequences_that_share_words_with_a_test_are_left_out():
