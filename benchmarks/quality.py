@@ -202,7 +202,7 @@ def main() -> None:
     choice = _choose()
     ledger, ends_at = Ledger(choice.results), time.monotonic() + 60 * choice.minutes
     cap = Cap(choice.rows or None, choice.letters or None)
-    names = [name for name in SETS if any(word in name for word in choice.tasks.split(","))]
+    names = _names(choice.tasks.split(","))
     found: list[Result] = []
     for rung, name, bench in _in_order(choice.rungs.split(","), names, choice, cap, ledger):
         if time.monotonic() > ends_at:
@@ -217,6 +217,11 @@ def main() -> None:
             if result.head.startswith("kernel"):
                 break  # solved, not learned by steps: the same from every seed
     print(table(found))
+
+
+def _names(words: Sequence[str]) -> list[str]:
+    """The sets that have one of the words in their name; a word that is a whole name means this set alone."""
+    return [name for name in SETS if any(word == name if word in SETS else word in name for word in words)]
 
 
 def _in_order(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.quality import TWIN, Bench, Estimate, Ledger, Result, table, verdict
+from benchmarks.quality import TWIN, Bench, Estimate, Ledger, Result, _names, table, verdict
 from benchmarks.sets import SETS, Cap, RealSet, load_set
 from biotl_core.learning import training
 
@@ -108,3 +108,10 @@ def test_what_is_kept_is_not_trained_again(tmp_path, monkeypatch):
 
 def test_every_set_is_named_once():
     assert len({one.path for one in SETS.values()}) == len(SETS)
+
+
+def test_a_whole_name_means_one_set_and_a_word_all_that_have_it():
+    assert _names(["esol"]) == ["esol"]
+    assert _names(["esol_"]) == ["esol_solubility"]
+    assert _names(["gue_mouse", "bbbp"]) == ["gue_mouse_0", "gue_mouse_2", "bbbp"]
+    assert _names([""]) == list(SETS)
