@@ -25,7 +25,6 @@ import numpy as np
 from benchmarks.sets import SETS, Cap, load_set
 from biotl_core.backbones.catalogue import find_backbone, locate_backbone
 from biotl_core.backbones.embeddings import fingerprint
-from biotl_core.backbones.folders import labels_read
 from biotl_core.backbones.likelihood import load_masked_model, zero_shot_scores
 from biotl_core.data.dataset import Dataset
 from biotl_core.evaluation.intervals import bootstrap_intervals, paired_difference
@@ -75,8 +74,6 @@ class Result:
     seconds: float
     head: str = ""
     """The layer on top, and what it read beside the backbone; "" where nothing learned."""
-    labels_read: bool = False
-    """Whether the backbone was taught the labels of the whole training part: then rows drawn flatter it."""
 
     @property
     def key(self) -> tuple:
@@ -173,7 +170,7 @@ class Bench:
             self.metric, validation, evaluate(*given, said), low, high, self.simple[0],
             evaluate(*given, self.simple[1])[self.metric],
             {name: list(paired_difference(*given, said, other, self.metric)) for name, other in rivals.items()},
-            round(time.process_time() - began, 1), head, self.name in labels_read(self.folder),
+            round(time.process_time() - began, 1), head,
         )  # fmt: skip
         self.ledger.add(result)
         return result
@@ -269,9 +266,7 @@ def table(results: Sequence[Result]) -> str:
     for (task, backbone), rungs in groups.items():
         first = next(iter(rungs.values()))[0]
         scores = [_score(rungs[rung]) if rung in rungs else "" for rung in RUNGS]
-        remarks = ["drawn"] * (not first.is_whole) + ["labels read"] * first.labels_read
-        size = f"{first.counts['train']:,}, {first.counts['test']:,}"
-        size += f" ({', '.join(remarks)})" if remarks else ""
+        size = f"{first.counts['train']:,}, {first.counts['test']:,}{'' if first.is_whole else ' (drawn)'}"
         simple = f"{first.simple_score:.3f} ({first.simple.replace('_', ' ')})"
         verdicts.append(verdict(rungs))
         lines.append(

@@ -8,7 +8,7 @@ import argparse
 import gzip
 import json
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,22 +29,10 @@ RESTRICTED_SOURCES = ("fteufel/signalp-6.0", "tttianhao/CLEAN")
 STRUCTURE_SET = "sequences/protein_residue/secondary_structure_flip.csv.gz"
 CODING_CLASSES = "n123abc"
 """No protein; first, second, third base of a codon on the strand that is read; the same on the other one."""
-LABELLED_SETS = (
-    "gue_prom_prom_300_tata",
-    "gue_prom_prom_core_all",
-    "gue_prom_prom_core_tata",
-    "gue_tf_0",
-    "gue_tf_1",
-    "gue_tf_2",
-)
-"""Sets of two classes (human promoters and factor binding sites) whose training labels are taught. Those of the others
-are not, so that what is gained on labels never read can be measured."""
 MOST_RELATIVES = 40
 """Of a protein, the nearest."""
 _MOLECULES = 600_000
 """Molecules drawn from the 1.2 million of the pool."""
-_GENOME_STRIDE = 1024
-"""Bases of a genome for each of its windows of 256."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +50,6 @@ class Corpus:
     """The classes that labels name, a letter each."""
     labels_from: str = ""
     """What they are and who gave them, in words."""
-    questions: tuple[str, ...] = ()
-    """Benchmark sets of two classes whose training parts were read with their labels."""
-    answers: np.ndarray | None = None
-    """Of each sequence to learn from the label in each of these sets, -1 where it is not in it: `(sequences,
-    questions)`."""
 
     def write(self, folder: Path, modality: Modality) -> None:
         """Keep it as one Parquet file with its description beside."""
@@ -74,17 +57,10 @@ class Corpus:
         table["is_held_out"] = np.arange(len(table)) >= len(self.sequences)
         if self.labels:
             table["labels"] = [*self.labels, *([""] * len(self.held_out))]
-        for question, answers in zip(
-            self.questions, () if self.answers is None else self.answers.T, strict=True
-        ):
-            table[question] = np.append(answers, np.full(len(self.held_out), -1)).astype(np.int8)
         table.to_parquet(
             folder / f"{modality}.parquet", compression="zstd", compression_level=19, index=False
         )
-        about = {
-            name: getattr(self, name)
-            for name in ("sources", "licence", "classes", "labels_from", "questions")
-        }
+        about = {name: getattr(self, name) for name in ("sources", "licence", "classes", "labels_from")}
         (folder / f"{modality}.json").write_text(json.dumps(about, indent=1))
 
 
@@ -94,11 +70,7 @@ def read_corpus(folder: Path, modality: Modality) -> Corpus:
     about = json.loads((folder / f"{modality}.json").read_text())
     learned, held_out = table[~table["is_held_out"]], table[table["is_held_out"]]
     labels = learned["labels"].tolist() if "labels" in table else []
-    about["questions"] = tuple(about["questions"])
-    answers = learned[list(about["questions"])].to_numpy() if about["questions"] else None
-    return Corpus(
-        learned["sequence"].tolist(), held_out["sequence"].tolist(), labels=labels, answers=answers, **about
-    )
+    return Corpus(learned["sequence"].tolist(), held_out["sequence"].tolist(), labels=labels, **about)
 
 
 def main() -> None:
@@ -137,13 +109,13 @@ def without_relatives(sequences: list[str], avoid: set[str], length: int, allowe
     return kept
 
 
-def test_sequences(folder: Path, parts: Collection[str] = ("test",)) -> list[str]:
-    """All sequences of the benchmark tables below a folder that are in these parts."""
+def test_sequences(folder: Path) -> list[str]:
+    """All test-part sequences of the benchmark tables below a folder."""
     found: set[str] = set()
     for path in sorted(folder.glob("*/*.csv.gz")):
         table = pd.read_csv(path, dtype=str)
         for column in [c for c in table if c.startswith("split") and "sequence" in table]:
-            found.update(table.loc[table[column].isin(parts), "sequence"])
+            found.update(table.loc[table[column] == "test", "sequence"])
     return sorted(found)
 
 
@@ -227,23 +199,25 @@ def _mmseqs(program: Path, folder: Path, *arguments: str) -> None:
 def dna_corpus(data: Path) -> Corpus:
     """Windows of genomes on both strands, and training parts of the regulatory sets, apart from test sequences."""
     generator = np.random.default_rng(0)
-    # Validation parts too: some sets share sequences, and here labels are read.
-    benchmark = [
-        s for s in test_sequences(data / "sequences", ("test", "valid")) if not set(s) - set("ACGTN")
-    ]
+    benchmark = [s for s in test_sequences(data / "sequences") if not set(s) - set("ACGTN")]
     avoid = words([s for s in benchmark if len(s) < 1000], 20)
     labels: dict[str, str] = {}
     for path in sorted((data / "genomes").glob("*.fasta.gz")):
         for genome, coding in annotated_genomes(path):
-            n = max(4, len(genome) // _GENOME_STRIDE)
+            n = max(4, len(genome) // 256)
             for begin in generator.integers(0, max(1, len(genome) - 256), n):
                 window, known = genome[begin : begin + 256], coding[begin : begin + 256]
                 if not set(window) - set("ACGTN"):
                     labels.update(
                         [(window, known) if generator.random() < 0.5 else other_strand(window, known)]
                     )
-    regulatory = regulatory_answers(data / "sequences" / "dna_seq_classification")
-    pool = [s for s in [*labels, *regulatory.index] if not set(s) - set("ACGTN")]
+    regulatory: set[str] = set()
+    for path in sorted((data / "sequences" / "dna_seq_classification").glob("*.csv.gz")):
+        table = pd.read_csv(path, dtype=str)
+        regulatory.update(
+            table.loc[table["split"] == "train", "sequence"].sample(frac=1, random_state=0)[:6000]
+        )
+    pool = [s for s in [*labels, *sorted(regulatory)] if not set(s) - set("ACGTN")]
     kept = without_relatives(pool, avoid, 20, 0)
     order = generator.permutation(len(kept))
     held_out, learned = ([kept[i] for i in part] for part in (order[:400], order[400:]))
@@ -251,30 +225,14 @@ def dna_corpus(data: Path) -> Corpus:
         learned,
         held_out,
         f"{len(learned):,} stretches of up to 256 bases: windows of bacterial, phage, viral and organelle "
-        "genomes on either strand, and training parts of promoter and transcription-factor sets; any that share a "
-        "word of 20 bases with a test or validation sequence were left out",
+        "genomes on either strand, and training parts (sequences only, no labels) of promoter, splice-site and "
+        "transcription-factor sets; any that share a word of 20 bases with a test sequence were left out",
         "public domain, MIT, Apache-2.0 and CC BY 4.0",
         [labels.get(s, "") for s in learned],
         CODING_CLASSES,
         "at each base of an annotated genome, whether it is the first, second or third of a codon, of which strand, "
         "or codes for no protein (RefSeq and GenBank annotation)",
-        tuple(regulatory),
-        regulatory.reindex(learned, fill_value=-1).to_numpy(np.int8),
     )
-
-
-def regulatory_answers(folder: Path) -> pd.DataFrame:
-    """Training sequences of all sets, and the class of each in `LABELLED_SETS`: -1 where it is in none."""
-    sequences: set[str] = set()
-    answers = {}
-    for path in sorted(folder.glob("*.csv.gz")):
-        table = pd.read_csv(path)
-        table = table[table["split"] == "train"].drop_duplicates("sequence")
-        sequences.update(table["sequence"])
-        name = path.name.removesuffix(".csv.gz")
-        if name in LABELLED_SETS:
-            answers[name] = table.set_index("sequence")["label"].astype("int8")
-    return pd.DataFrame(answers, index=sorted(sequences)).fillna(-1).astype("int8")
 
 
 def annotated_genomes(path: Path) -> Iterator[tuple[str, str]]:

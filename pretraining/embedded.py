@@ -13,13 +13,13 @@ import sys
 import time
 from pathlib import Path
 
-from biotl_core.backbones.folders import LABELS_READ_KEY, MARGINALS_KEY
+from biotl_core.backbones.folders import MARGINALS_KEY
 from biotl_core.data.dataset import Modality
 from biotl_core.learning.adaptation import AdaptationResult, AdaptationSettings, adapt
 from biotl_core.learning.blank_backbone import LETTERS, make_blank
 from biotl_core.progress import Control, Stopped
 from pretraining.corpora import Corpus, read_corpus
-from pretraining.lessons import Families, SequenceClasses, lessons_of
+from pretraining.lessons import Families, lessons_of
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "biotl_core" / "backbones" / "weights"
 
@@ -66,22 +66,12 @@ def main() -> None:
         )
     except Stopped:
         sys.exit("The minutes are over; the same command goes on from here.")
-    taught = lessons.lessons if lessons else ()
-    config = json.loads((folder / "config.json").read_text())
-    if any(isinstance(lesson, Families) for lesson in taught):
-        config[MARGINALS_KEY] = "wild_type"
-    if any(isinstance(lesson, SequenceClasses) for lesson in taught):
-        config[LABELS_READ_KEY] = corpus.questions
-    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    if lessons and any(isinstance(lesson, Families) for lesson in lessons.lessons):
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {MARGINALS_KEY: "wild_type"}, indent=2))
+    taught = [lesson.description for lesson in lessons.lessons] if lessons else []
     (folder / "README.md").write_text(
-        model_card(
-            choice.modality,
-            corpus,
-            [lesson.description for lesson in taught],
-            result,
-            folder,
-            choice.start,
-        )
+        model_card(choice.modality, corpus, taught, result, folder, choice.start)
     )
     shutil.rmtree(folder / "blank", ignore_errors=True)
     shutil.rmtree(folder / "checkpoint")

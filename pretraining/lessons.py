@@ -26,10 +26,6 @@ _HALF_TRUST = 4
 """Relatives of which half the weight of a place is reached: few say little of what a family allows."""
 
 
-_ENOUGH_READ = 0.75
-"""Share of a sequence that a crop must have for the class of the whole."""
-
-
 Head = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -58,8 +54,6 @@ def lessons_of(corpus: Corpus, folder: Path, start: Path, modality: Modality) ->
     lessons: list[Lesson] = []
     if corpus.labels:
         lessons.append(LetterClasses(corpus, width))
-    if corpus.questions:
-        lessons.append(SequenceClasses(corpus, width))
     if modality == "protein":
         lessons.append(Families(corpus.sequences, Relatives.read(folder), Tokenizer(start, modality)))
     if modality == "molecule":
@@ -90,27 +84,6 @@ class LetterClasses:
         # `find` gives -1 for what is no class
         found = np.array([self._classes.find(c) for c in labels[crop.begin : crop.begin + len(crop.letters)]])
         return np.where(found < 0, _UNKNOWN, found)
-
-
-class SequenceClasses:
-    """The class of a whole sequence in each set that it is in."""
-
-    def __init__(self, corpus: Corpus, width: int):
-        self._lengths = [len(s) for s in corpus.sequences]
-        self._answers = corpus.answers
-        self.description = f"the labels of the training parts of {', '.join(corpus.questions)}"
-        self.head = nn.Linear(2 * width, len(corpus.questions))
-
-    def loss(self, states: torch.Tensor, crops: Sequence[Crop], name: Head) -> torch.Tensor:
-        """Mean cross-entropy over the known classes of sequences of which most was read; 0 where none is."""
-        each = states.split([len(crop.letters) for crop in crops])
-        read = [i for i, c in enumerate(crops) if len(c.letters) >= _ENOUGH_READ * self._lengths[c.index]]
-        wanted = torch.from_numpy(self._answers[[crops[i].index for i in read]]).to(states.device)
-        known = wanted >= 0
-        if not known.any():
-            return states.new_zeros(())
-        out = self.head(torch.stack([_pooled(each[i]) for i in read])).float()
-        return functional.binary_cross_entropy_with_logits(out[known], wanted[known].float())
 
 
 class Families:
@@ -169,13 +142,14 @@ class Chemistry:
         found = [one for s in sequences[:n_seen_first] if (one := describe(s)) is not None]
         values = np.stack([one.descriptors for one in found])
         self._mean, self._spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
+        # Of a bag of letters the mean and the largest are what a head reads later.
         self.head = nn.Linear(2 * width, N_DESCRIPTORS + N_SUBSTRUCTURES)
 
     def loss(self, states: torch.Tensor, crops: Sequence[Crop], name: Head) -> torch.Tensor:
         """Huber loss of the standardised descriptors and cross-entropy of the substructures."""
         stride = math.ceil(len(crops) / _MOST_DESCRIBED)
         each = states.split([len(crop.letters) for crop in crops])[::stride]
-        pooled = torch.stack([_pooled(s) for s in each])
+        pooled = torch.stack([torch.cat([s.mean(dim=0), s.amax(dim=0)]) for s in each])
         found = [describe(crop.letters) for crop in crops[::stride]]
         known = [i for i, one in enumerate(found) if one is not None]  # a long molecule that was cut is none
         if not known:
@@ -221,8 +195,3 @@ class AtomChemistry:
         wanted = np.concatenate([(one.values - self._mean) / self._spread for _, one in found]).clip(-6, 6)
         out = self.head(states[torch.from_numpy(places).to(states.device)]).float()
         return functional.smooth_l1_loss(out, torch.from_numpy(wanted.astype(np.float32)).to(out.device))
-
-
-def _pooled(states: torch.Tensor) -> torch.Tensor:
-    """Of a bag of letters the mean and the largest, which are what a head reads later: `(2 * width,)`."""
-    return torch.cat([states.mean(dim=0), states.amax(dim=0)])

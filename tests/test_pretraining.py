@@ -18,19 +18,17 @@ from biotl_core.learning.adaptation import Crop, _cut, _hide, _is_letter, adapt
 from biotl_core.learning.adaptation_settings import AdaptationSettings
 from biotl_core.learning.blank_backbone import make_blank
 from pretraining.corpora import (
-    LABELLED_SETS,
     Corpus,
     coding_classes,
     find_relatives,
     other_strand,
     piece_of,
     read_corpus,
-    regulatory_answers,
     without_protein_relatives,
     without_relatives,
 )
 from pretraining.descriptors import N_ATOM_VALUES, N_DESCRIPTORS, N_SUBSTRUCTURES, describe, describe_atoms
-from pretraining.lessons import AtomChemistry, Chemistry, Families, Lessons, LetterClasses, SequenceClasses
+from pretraining.lessons import AtomChemistry, Chemistry, Families, Lessons, LetterClasses
 from pretraining.relatives import AMINO_ACIDS, Letters, Relatives, each_pair_once, write_alignments
 
 SETTINGS = AdaptationSettings(tokens=3000, batch_tokens=300, learning_rate=3e-3, crop_length=64)
@@ -116,30 +114,6 @@ def test_a_corpus_comes_back_as_it_was_written(tmp_path):
     assert read_corpus(tmp_path, "protein") == corpus
 
 
-def test_answers_come_back_beside_their_sequences(tmp_path):
-    answers = np.array([[1, -1], [-1, 0]], np.int8)
-    Corpus(["ACGT", "GGGG"], ["TTTT"], "", "", questions=("a", "b"), answers=answers).write(tmp_path, "dna")
-    found = read_corpus(tmp_path, "dna")
-    assert found.questions == ("a", "b") and np.array_equal(found.answers, answers)
-    assert found.sequences == ["ACGT", "GGGG"] and found.held_out == ["TTTT"]
-
-
-def test_labels_are_read_of_training_parts_of_some_sets_alone(tmp_path):
-    first, second = LABELLED_SETS[:2]
-    tables = {
-        first: [("AAAA", 1, "train"), ("CCCC", 0, "train"), ("GGGG", 1, "test"), ("TTTT", 0, "valid")],
-        "other": [("TTTT", 0, "train"), ("CCCC", 1, "train"), ("GGCC", 1, "test")],
-        second: [("ACGT", 0, "train"), ("AAAA", 0, "train"), ("ACGT", 0, "train"), ("GGGG", 1, "train")],
-    }
-    for name, rows in tables.items():
-        pd.DataFrame(rows, columns=["sequence", "label", "split"]).to_csv(tmp_path / f"{name}.csv.gz")
-    found = regulatory_answers(tmp_path)
-    assert list(found) == [first, second]
-    assert found.T.to_dict("list") == {
-        "AAAA": [1, 0], "ACGT": [-1, 0], "CCCC": [0, -1], "GGGG": [-1, 1], "TTTT": [-1, -1],
-    }  # fmt: skip
-
-
 def test_sequences_that_share_words_with_a_test_are_left_out():
     assert without_relatives(["ACGTACGT", "TTTTTTTT"], {"GTAC"}, 4, 0) == ["TTTTTTTT"]
 
@@ -216,22 +190,6 @@ def test_losses_of_lessons_are_added(helices):
     states, crops = torch.randn(70, 4), [Crop(0, 0, helices.sequences[0])]
     added = one.loss(states, crops, NAMES) + other.loss(states, crops, NAMES)
     assert torch.allclose(Lessons([one, other]).loss(states, crops, NAMES), added)
-
-
-def test_a_sequence_teaches_its_class_in_each_set_it_is_in():
-    answers = np.array([[1, -1], [0, 1], [-1, -1], [1, 1]], np.int8)
-    corpus = Corpus(["ACGT", "GG", "TTTT", "CCCC"], [], "", "", questions=("a", "b"), answers=answers)
-    torch.manual_seed(0)
-    lesson = SequenceClasses(corpus, 3)
-    states = torch.randn(11, 3)
-    # of the last so little was read that it says nothing
-    crops = [Crop(0, 1, "CGT"), Crop(1, 0, "GG"), Crop(2, 0, "TTTT"), Crop(3, 0, "CC")]
-    pooled = [torch.cat([s.mean(dim=0), s.amax(dim=0)]) for s in (states[:3], states[3:5])]
-    out = [lesson.head(p).sigmoid() for p in pooled]
-    by_hand = -torch.stack([out[0][0].log(), (1 - out[1][0]).log(), out[1][1].log()]).mean()
-    assert torch.allclose(lesson.loss(states, crops, NAMES), by_hand)
-    assert float(lesson.loss(states[5:], crops[2:], NAMES)) == 0
-    assert "a, b" in lesson.description
 
 
 @pytest.fixture

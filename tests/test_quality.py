@@ -61,7 +61,6 @@ def test_the_table_counts_its_verdicts_and_keeps_published_figures_for_whole_set
     assert "2 of 2: Frozen: better than both, beyond the interval" in said
     drawn = table([replace(whole, is_whole=False)])
     assert "10, 5 (drawn)" in drawn and "ESM-2" not in drawn
-    assert "10, 5 (drawn, labels read)" in table([replace(whole, is_whole=False, labels_read=True)])
 
 
 def test_a_torn_last_line_is_dropped(tmp_path):

@@ -16,8 +16,6 @@ NOTE_FILE = "biotl.json"
 note, adapted_from, run."""
 MARGINALS_KEY = "biotl_marginals"
 """In the config of a backbone whose naming of letters is best asked in another way than with each one hidden."""
-LABELS_READ_KEY = "biotl_labels_read"
-"""In the config of a backbone that was taught the labels of training parts: the names of these sets."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model")
 RELATIVE_LIMIT = 2000
 """Letters for models whose config sets no limit (T5 counts distances): more than most were trained on."""
@@ -30,11 +28,6 @@ _ALPHABETS: dict[Modality, str] = {"protein": "ACDEFGHIKLMNPQRSTVWYXBZUO", "dna"
 def usual_marginals(folder: Path) -> str:
     """How a backbone is best asked about its letters: "masked" or "wild_type" (see `likelihood`)."""
     return json.loads((folder / "config.json").read_text()).get(MARGINALS_KEY, "masked")
-
-
-def labels_read(folder: Path) -> tuple[str, ...]:
-    """The benchmark sets whose training labels a backbone has learned from: scores on a draw of them flatter it."""
-    return tuple(json.loads((folder / "config.json").read_text()).get(LABELS_READ_KEY, ()))
 
 
 @dataclass(frozen=True)
