@@ -285,11 +285,20 @@ def test_counts_of_words_by_hand():
 
 def test_of_many_sequences_some_tell_the_words(monkeypatch):
     monkeypatch.setattr(words, "_WORD_ROWS", 20)
-    monkeypatch.setattr(words, "_DIRECTION_ROWS", 10)
+    monkeypatch.setattr(words, "_FEWEST_ROWS_TO_TURN", 10)
+    monkeypatch.setattr(words, "_FEWEST_DIRECTIONS", 2)
+    monkeypatch.setattr(words, "_ROWS_A_DIRECTION", 1000)
     sequences = with_word().table["sequence"].tolist()
-    counts = WordCounts.of(sequences, "protein")
-    assert 5 <= counts.width <= 10
+    assert WordCounts.of(sequences, "protein").width == 2
+    monkeypatch.setattr(words, "_ROWS_A_DIRECTION", 1)
+    counts = WordCounts.of(sequences, "protein")  # as many directions as there are rows drawn, less the mean
+    assert counts.width == 19
     assert torch.allclose(counts.read(sequences)[3:5], counts.read(sequences[3:5]), atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "directions"), [(10, 512), (8192, 512), (16_000, 1000), (10**6, 2048)])
+def test_many_sequences_have_more_directions(n, directions):
+    assert words._most_directions(n) == directions
 
 
 def test_unknown_words_say_nothing():

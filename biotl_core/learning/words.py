@@ -16,10 +16,13 @@ from scipy import sparse
 from biotl_core.data.dataset import Modality
 from biotl_core.evaluation import features as describe
 
-_MOST_DIRECTIONS = 512
-_WORD_ROWS, _DIRECTION_ROWS = 10_000, 2000
-"""Training sequences that say which words count and how much, and along which directions they differ; of more as many
-are drawn."""
+_FEWEST_DIRECTIONS, _MOST_DIRECTIONS = 512, 2048
+_ROWS_A_DIRECTION = 16
+"""Training sequences for each direction between these limits: rare words matter where many sequences have them."""
+_WORD_ROWS = 10_000
+"""Training sequences that say which words count and how much; of more as many are drawn."""
+_ROWS_TO_TURN, _FEWEST_ROWS_TO_TURN = 2, 2000
+"""Of these, for each direction and at least, those that say along which directions they differ."""
 _CHUNK = 500
 """Sequences whose counts stand in memory with all columns at once."""
 
@@ -48,6 +51,7 @@ class WordCounts:
     @classmethod
     def of(cls, sequences: Sequence[str], modality: Modality) -> "WordCounts | None":
         """What is counted, from the training part alone; None where no word tells two sequences apart."""
+        n_directions = _most_directions(len(sequences))
         drawn = np.random.default_rng(0).permutation(len(sequences))[:_WORD_ROWS]
         sequences = [sequences[i] for i in drawn]
         letters = "" if modality == "molecule" else describe.Letters(sequences).letters
@@ -57,8 +61,9 @@ class WordCounts:
             return None
         weights = weights.astype(np.float32)
         mean = np.asarray(counts[:, columns].mean(axis=0), np.float32) * weights
-        rows = counts[:_DIRECTION_ROWS, columns].toarray() * weights - mean
-        directions = _largest_directions(rows)
+        n_rows = max(_FEWEST_ROWS_TO_TURN, _ROWS_TO_TURN * n_directions)
+        rows = counts[:n_rows, columns].toarray() * weights - mean
+        directions = _largest_directions(rows, n_directions)
         if not directions.shape[1]:
             return None
         return cls(modality, letters, columns, weights, mean, directions.astype(np.float16))
@@ -91,12 +96,16 @@ def _counts(sequences: Sequence[str], modality: Modality, letters: str) -> spars
     return describe.kmers(sequences, describe.WORD_SIZES[modality], describe.Letters([letters]))
 
 
-def _largest_directions(rows: np.ndarray) -> np.ndarray:
+def _most_directions(n_training: int) -> int:
+    return min(max(n_training // _ROWS_A_DIRECTION, _FEWEST_DIRECTIONS), _MOST_DIRECTIONS)
+
+
+def _largest_directions(rows: np.ndarray, most: int) -> np.ndarray:
     """Principal directions of centred rows `(n, n_words)` that have any spread, the largest first: `(n_words, width)`.
 
     There are more words than rows, so they are found through the products of the rows.
     """
     squares, turn = np.linalg.eigh(rows @ rows.T)
-    largest = np.argsort(squares)[::-1][:_MOST_DIRECTIONS]
+    largest = np.argsort(squares)[::-1][:most]
     kept = largest[squares[largest] > 1e-5 * squares.max(initial=0.0)]
     return rows.T @ (turn[:, kept] / np.sqrt(squares[kept]))
