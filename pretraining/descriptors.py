@@ -60,14 +60,14 @@ _GROUPS = tuple(
     for pattern in (
         "[N;!H0,O;!H0,S;!H0]",  # gives a hydrogen bond
         "[O,N;!$(N-C=[O,S]);!$([nX3])]",  # takes one
-        "[CX3](=O)[OX2H1,OX1-]",
-        "[NX3][CX3]=O",
+        "[CX3](=O)[OX2H1,OX1-]",  # acid
+        "[NX3][CX3]=O",  # amide
         "[NX3;H2,H1,H0;!$(NC=[O,S,N]);!$(N[a]);!$(NS)]",  # basic amine
-        "[#16](=O)(=O)",
-        "[C,c]#N",
-        "[CX3]=O",
-        "[OX2]([#6])[#6]",
-        "[$([NX3](=O)=O),$([NX3+](=O)[O-])]",
+        "[#16](=O)(=O)",  # sulfonyl
+        "[C,c]#N",  # nitrile
+        "[CX3]=O",  # carbonyl
+        "[OX2]([#6])[#6]",  # ether or ester
+        "[$([NX3](=O)=O),$([NX3+](=O)[O-])]",  # nitro
     )
 )
 
