@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -126,6 +126,22 @@ class Families:
         return (weights * losses).sum() / weights.sum()
 
 
+class _Scale(NamedTuple):
+    """What brings each computed property to mean 0 and spread 1."""
+
+    mean: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "_Scale":
+        """From some rows `(n, n_properties)`."""
+        return cls(values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3))
+
+    def bring(self, values: np.ndarray) -> np.ndarray:
+        """Rows on this scale, what lies far out drawn in: `(n, n_properties)` in single precision."""
+        return ((values - self.mean) / self.spread).clip(-6, 6).astype(np.float32)
+
+
 class Chemistry:
     """What a molecule is like as a whole: descriptors and substructures that RDKit computes from it.
 
@@ -141,7 +157,7 @@ class Chemistry:
         """
         found = [one for s in sequences[:n_seen_first] if (one := describe(s)) is not None]
         values = np.stack([one.descriptors for one in found])
-        self._mean, self._spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
+        self._scale = _Scale.of(values)
         # Of a bag of letters the mean and the largest are what a head reads later.
         self.head = nn.Linear(2 * width, N_DESCRIPTORS + N_SUBSTRUCTURES)
 
@@ -156,10 +172,10 @@ class Chemistry:
             return states.new_zeros(())
         out = self.head(pooled[known]).float()
         descriptors, substructures = out.split([N_DESCRIPTORS, N_SUBSTRUCTURES], dim=1)
-        wanted = np.stack([(found[i].descriptors - self._mean) / self._spread for i in known]).clip(-6, 6)
+        wanted = self._scale.bring(np.stack([found[i].descriptors for i in known]))
         there = np.stack([found[i].substructures for i in known])
         return functional.smooth_l1_loss(
-            descriptors, torch.from_numpy(wanted.astype(np.float32)).to(out.device)
+            descriptors, torch.from_numpy(wanted).to(out.device)
         ) + functional.binary_cross_entropy_with_logits(
             substructures, torch.from_numpy(there.astype(np.float32)).to(out.device)
         )
@@ -177,21 +193,21 @@ class AtomChemistry:
         """
         found = [one for s in sequences[:n_seen_first] if (one := describe_atoms(s)) is not None]
         values = np.concatenate([one.values for one in found])
-        self._mean, self._spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
+        self._scale = _Scale.of(values)
         self.head = nn.Linear(width, N_ATOM_VALUES)
 
     def loss(self, states: torch.Tensor, crops: Sequence[Crop], name: Head) -> torch.Tensor:
         """Huber loss of the standardised properties."""
-        begins = np.cumsum([0, *(len(crop.letters) for crop in crops)])
+        begins = np.cumsum([0, *(len(crop.letters) for crop in crops[:-1])])
         stride = math.ceil(len(crops) / _MOST_DESCRIBED)
         found = [
             (begin, one)
-            for begin, crop in list(zip(begins, crops, strict=False))[::stride]
+            for begin, crop in zip(begins[::stride], crops[::stride], strict=True)
             if (one := describe_atoms(crop.letters)) is not None
         ]
         if not found:
             return states.new_zeros(())
         places = np.concatenate([begin + one.places for begin, one in found])
-        wanted = np.concatenate([(one.values - self._mean) / self._spread for _, one in found]).clip(-6, 6)
+        wanted = self._scale.bring(np.concatenate([one.values for _, one in found]))
         out = self.head(states[torch.from_numpy(places).to(states.device)]).float()
-        return functional.smooth_l1_loss(out, torch.from_numpy(wanted.astype(np.float32)).to(out.device))
+        return functional.smooth_l1_loss(out, torch.from_numpy(wanted).to(out.device))

@@ -18,7 +18,7 @@ from biotl_core.evaluation import features as describe
 
 _FEWEST_DIRECTIONS, _MOST_DIRECTIONS = 512, 2048
 _ROWS_A_DIRECTION = 16
-"""Training sequences for each direction between these limits: rare words matter where many sequences have them."""
+"""Sequences, both strands counted, for each direction between these limits: of many sequences rare words tell too."""
 _WORD_ROWS = 10_000
 """Training sequences that say which words count and how much; of more as many are drawn."""
 _ROWS_TO_TURN, _FEWEST_ROWS_TO_TURN = 2, 2000
