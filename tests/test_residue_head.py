@@ -13,10 +13,14 @@ from tiny_backbones import make_esm, make_t5
 from biotl_core.backbones.embeddings import embed, open_store
 from biotl_core.backbones.encoder import load_encoder
 from biotl_core.data.tasks import TASKS
+from biotl_core.evaluation.metrics import evaluate
 from biotl_core.learning.certainty import predict_with_difficulty, settle_training
-from biotl_core.learning.model import Head, load_model, save_model
-from biotl_core.learning.prediction import make_examples, predict_sequences
+from biotl_core.learning.model import Head, Outputs, build_model, load_model, save_model
+from biotl_core.learning.prediction import make_examples, predict_examples, predict_sequences
 from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.training import make_accelerator
+from biotl_core.progress import Control
+from biotl_core.runs.tuning import Tuned
 
 RESIDUE = TASKS["residue_regression"]
 
@@ -141,6 +145,93 @@ def test_what_neighbours_say_can_be_learned(folder, tmp_path):
         _, _, results = fit(folder, dataset, chosen, tmp_path / str(neighbours))
         scores[neighbours] = max(result.metrics["accuracy"] for result in results)
     assert scores[4] > 0.95 > 0.85 > scores[0]
+
+
+def fit_on_parts(folder, dataset, run, **settings):
+    chosen = TrainingSettings(method="frozen", **settings).resolved(dataset.task)
+    return Tuned.train(dataset, folder, chosen, run, make_accelerator("cpu", "float32"), Control())
+
+
+def with_parts(dataset):
+    parts = [
+        "validation" if i % 5 == 0 else "test" if i % 5 == 1 else "train" for i in range(len(dataset.table))
+    ]
+    return replace(dataset, table=dataset.table.assign(part=parts))
+
+
+@pytest.mark.parametrize("method", ["frozen", "full"])
+def test_the_letter_of_a_position_stands_beside_its_vector(folder, tmp_path, method):
+    """The last columns of what the head reads are 1 for the letter of the position, of those seen in training."""
+    sequences = ["ACCA", "CAD"]
+    settings = TrainingSettings(method=method).resolved(RESIDUE)
+    model = build_model(
+        folder, Outputs("residue_regression", (), "protein"), settings, training_sequences=sequences
+    )
+    assert model.simple.kind == "letters" and model.simple.columns == (("letters", 3),)
+    assert model.head.widths == (2 * model.encoder.width, 3)
+    known = model.encoder.encode(["ACD"]).ids[0][1:-1].tolist()
+    columns = [known.index(i) for i in model.simple.own_letter.ids]
+    expected = np.eye(3)[[0, 1, 1, 0, 1, 0, 2]][:, columns]  # A, C, C, A, then C, A, D
+    examples = make_examples(model, sequences)
+    if method == "frozen":
+        rows = examples.ready_rows([0, 1])
+    else:
+        rows = model.features(examples.inputs, examples.beside_of([0, 1], torch.device("cpu")))
+    np.testing.assert_array_equal(rows[:, -3:].detach(), expected)
+    # A letter never seen in training has no column.
+    assert not make_examples(model, ["W"]).beside[0].any()
+
+
+def test_the_letter_is_kept_with_the_model(folder, tmp_path):
+    dataset = with_parts(make_dataset("residue_classification", n=20))
+    tuned = fit_on_parts(folder, dataset, tmp_path / "run", epochs=2)
+    sequences = dataset.table["sequence"].tolist()
+    save_model(tuned.model, tmp_path / "model", BACKBONE, folder)
+    again = load_model(tmp_path / "model", folder)
+    assert again.simple == tuned.model.simple
+    said, once_more = (predict_sequences(model, sequences) for model in (tuned.model, again))
+    for one, two in zip(said, once_more, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_sequences_cut_to_a_length_have_as_many_letters_as_vectors(folder, tmp_path):
+    dataset = with_parts(make_dataset("residue_classification", n=20))
+    tuned = fit_on_parts(folder, dataset, tmp_path / "run", epochs=1, max_length=8)
+    (predicted,) = predict_sequences(tuned.model, ["ACDEFGHIKL"])
+    assert np.isfinite(predicted[:8]).all() and np.isnan(predicted[8:]).all()
+
+
+def test_a_class_that_one_letter_has_is_learned_from_few_sequences(folder, tmp_path):
+    """One residue in hundreds has it: in twenty passes over so few sequences it is not found, in enough it is."""
+    dataset = with_parts(make_dataset("residue_classification", n=40))
+    dataset.table["target"] = [
+        "".join("H" if letter == "W" else "E" for letter in s) for s in dataset.table["sequence"]
+    ]
+    test = dataset.part("test")
+    scores = {}
+    for name, settings in {
+        "now": {},
+        "before": {"simple_features": "none", "epochs": 20, "patience": 3},
+    }.items():
+        tuned = fit_on_parts(folder, dataset, tmp_path / name, **settings)
+        said = predict_examples(tuned.model, tuned.examples(test))
+        found = evaluate(dataset.task_name, dataset.classes, dataset.target_values(test), said)
+        scores[name] = found["mcc"]
+    assert scores["now"] > 0.95 and scores["now"] > scores["before"]
+
+
+@pytest.mark.parametrize(
+    ("n", "epochs", "patience"), [(8, 100, 15), (240, 67, 11), (400, 40, 6), (800, 20, 3), (9000, 20, 3)]
+)
+def test_few_sequences_are_passed_over_more_often(n, epochs, patience):
+    """2,000 steps of eight sequences, between 20 and 100 passes; 15 % of the passes without improvement end it."""
+    settings = TrainingSettings().resolved(RESIDUE)
+    found = settings.for_data(n, "protein")
+    assert (found.epochs, found.patience) == (epochs, patience)
+    asked = TrainingSettings(epochs=7, patience=0).resolved(RESIDUE).for_data(n, "protein")
+    assert (asked.epochs, asked.patience) == (7, 0)
+    tuned = TrainingSettings(method="lora").resolved(RESIDUE).for_data(n, "protein")
+    assert (tuned.epochs, tuned.patience) == (10, 3)
 
 
 def test_settings_suit_the_task():

@@ -146,7 +146,7 @@ def test_a_run_is_solved_at_once_and_comes_back(tmp_path):
 @pytest.mark.parametrize(("method", "task"), [("lora", "regression"), ("frozen", "residue_classification")])
 @pytest.mark.parametrize("head", ["kernel", "auto"])
 def test_elsewhere_it_is_one_hidden_layer(method, task, head):
-    settings = TrainingSettings(method=method, head=head).resolved(TASKS[task])
+    settings = TrainingSettings(method=method, head=head).resolved(TASKS[task]).for_data(100, "protein")
     assert settings.head == "mlp" and settings.epochs > 1
 
 

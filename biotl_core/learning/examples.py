@@ -10,6 +10,8 @@ from biotl_core.backbones.encoder import PACK_TOKENS, packs_of
 from biotl_core.backbones.tokenizer import Tokens
 
 Targets = np.ndarray | list[np.ndarray]
+Beside = torch.Tensor | list[np.ndarray] | None
+"""Simple features of n sequences, `(n, width)`; of their positions, `(length, width)` for each; or none."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,8 @@ class Examples:
     """Tokens; or for a frozen backbone `(n, n_features)`, per residue a list of `(length, n_features)`."""
     targets: Targets | None
     """As `Dataset.target_values`; None for sequences to predict."""
-    beside: torch.Tensor | None = None
-    """Simple features beside what is made of tokens, `(n, width)`; ready features have theirs among them."""
+    beside: Beside = None
+    """What the head reads beside; ready features of whole sequences have theirs among them."""
 
     def __len__(self) -> int:
         return len(self.inputs.ids) if isinstance(self.inputs, Tokens) else len(self.inputs)
@@ -34,7 +36,10 @@ class Examples:
             inputs = self.inputs[torch.from_numpy(np.array(indices))]
         else:
             inputs = [self.inputs[i] for i in indices]
-        beside = None if self.beside is None else self.beside[torch.from_numpy(np.array(indices))]
+        if isinstance(self.beside, list):
+            beside = [self.beside[i] for i in indices]
+        else:
+            beside = None if self.beside is None else self.beside[torch.from_numpy(np.array(indices))]
         if isinstance(self.targets, list):
             return Examples(inputs, [self.targets[i] for i in indices], beside)
         return Examples(inputs, None if self.targets is None else self.targets[indices], beside)
@@ -75,15 +80,27 @@ class Examples:
             return model(self.inputs.at(piece), self.beside_of(piece, device))
         if isinstance(self.inputs, torch.Tensor):
             return head(self.inputs[piece].to(device))
-        features = np.concatenate([self.inputs[i] for i in piece]).astype(np.float32)
-        return head(torch.from_numpy(features).to(device), [self.n_letters(i) for i in piece])
+        return head(self.ready_rows(piece).to(device), [self.n_letters(i) for i in piece])
 
-    def beside_of(self, piece: list[int], device: torch.device) -> torch.Tensor | None:
-        """Simple features of a piece; None where there are none."""
-        return None if self.beside is None else self.beside[piece].to(device)
+    def ready_rows(self, piece: Sequence[int]) -> torch.Tensor:
+        """What the head reads of all positions of a piece, end to end: float32 `(letters, n_features)`."""
+        features = np.concatenate([self.inputs[i] for i in piece]).astype(np.float32)
+        return side_by_side(torch.from_numpy(features), self.beside_of(piece, torch.device("cpu")))
+
+    def beside_of(self, piece: Sequence[int], device: torch.device) -> torch.Tensor | None:
+        """Simple features of a piece, rows as in `outputs`; None where there are none."""
+        if isinstance(self.beside, list):
+            rows = np.concatenate([self.beside[i] for i in piece])
+            return torch.from_numpy(rows.astype(np.float32)).to(device)
+        return None if self.beside is None else self.beside[list(piece)].to(device)
 
     def piece_targets(self, piece: Sequence[int]) -> np.ndarray:
         """Targets of a piece, rows as in `outputs`; per residue cut to the letters read."""
         if isinstance(self.targets, list):
             return np.concatenate([self.targets[i][: self.n_letters(i)] for i in piece])
         return self.targets[list(piece)]
+
+
+def side_by_side(features: torch.Tensor, beside: torch.Tensor | None) -> torch.Tensor:
+    """Features of the backbone, and simple ones where there are any."""
+    return features if beside is None else torch.cat([features, beside.to(features)], dim=1)

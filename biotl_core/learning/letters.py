@@ -1,7 +1,8 @@
-"""Which letters stand where, in sets whose sequences are of one length: variants of a parent, windows around a site.
+"""Which letter stands where, told beside the vectors of a backbone, which say so only in part.
 
-A backbone's vectors of whole sequences blur what place a letter has; where places mean the same in all sequences, the
-letters themselves, one column for each letter seen at each place, tell what the vectors do not.
+Vectors of whole sequences blur what place a letter has. Where places mean the same in all sequences (variants of a
+parent, windows around a site), there is one column for each letter seen at each place (`VariedLetters`). For a value at
+each position there is one for each letter (`OwnLetter`): the vector of a position blends its letter with all others.
 """
 
 from dataclasses import dataclass
@@ -64,6 +65,33 @@ class VariedLetters:
         if alike:
             found[alike] = _letters(tokens, alike)[:, self.places] == np.asarray(self.ids)
         return torch.from_numpy(found)
+
+
+@dataclass(frozen=True)
+class OwnLetter:
+    """The columns of a position: a letter each."""
+
+    ids: list[int]
+    """Token number of the letter of each column, `(width,)`: those seen in training."""
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return len(self.ids)
+
+    @classmethod
+    def of(cls, tokens: Tokens) -> "OwnLetter":
+        """The letters that there are."""
+        return cls(np.unique(np.concatenate(_rows(tokens))).tolist())
+
+    def one_hot(self, tokens: Tokens) -> list[np.ndarray]:
+        """True where a position has the letter of the column: bool `(length, width)` for each sequence."""
+        return [row[:, None] == np.asarray(self.ids) for row in _rows(tokens)]
+
+
+def _rows(tokens: Tokens) -> list[np.ndarray]:
+    """Token numbers of the letters of each sequence, without special tokens."""
+    return [ids[tokens.n_before : len(ids) - tokens.n_after] for ids in tokens.ids]
 
 
 def _letters(tokens: Tokens, which: range | list[int]) -> np.ndarray:

@@ -17,6 +17,7 @@ from biotl_core.backbones.tokenizer import Tokens
 from biotl_core.data.dataset import Dataset, Modality
 from biotl_core.data.tasks import TASKS, TaskName
 from biotl_core.errors import UserError
+from biotl_core.learning.examples import side_by_side
 from biotl_core.learning.exchanges import judge_letters
 from biotl_core.learning.head import Head
 from biotl_core.learning.settings import POOLED, START, TrainingSettings, Weights
@@ -140,7 +141,7 @@ class SequenceModel(nn.Module):
     def features(self, tokens: Tokens, beside: torch.Tensor | None = None) -> torch.Tensor:
         """What the head reads: of the backbone, and simple features beside it; a row a sequence or a residue."""
         pack = self.encoder(tokens, self.layers)
-        return pack.states if self.is_per_residue else side_by_side(self.select(pool(pack)), beside)
+        return side_by_side(pack.states if self.is_per_residue else self.select(pool(pack)), beside)
 
     def forward(self, tokens: Tokens, beside: torch.Tensor | None = None) -> torch.Tensor:
         """Head outputs of sequences, or of all their residues end to end: `(rows, n_outputs)`."""
@@ -155,11 +156,6 @@ class SequenceModel(nn.Module):
                 return outputs.sigmoid()
             case _:
                 return outputs.softmax(dim=1)
-
-
-def side_by_side(features: torch.Tensor, beside: torch.Tensor | None) -> torch.Tensor:
-    """Features of whole sequences, and their simple ones where there are any."""
-    return features if beside is None else torch.cat([features, beside.to(features)], dim=1)
 
 
 def _apart(chosen: range) -> dict[str, range]:
@@ -229,7 +225,14 @@ def build_model(
         judge = partial(
             judge_letters, Path(weights_folder), outputs.modality, is_random, settings.seed, str(device)
         )
-    simple = SimpleFeatures.of(training_sequences, encoder, outputs.modality, settings, judge)
+    simple = SimpleFeatures.of(
+        training_sequences,
+        encoder,
+        outputs.modality,
+        settings,
+        judge,
+        is_per_residue=TASKS[outputs.task_name].is_per_residue,
+    )
     return SequenceModel(encoder, settings, outputs, simple)
 
 
@@ -329,7 +332,8 @@ def _how_to_load(method: str, backbone: dict) -> str:
         f"```python\nfrom transformers import AutoModel, AutoTokenizer\n{peft}{lines}\n```\n\n"
         "`head.safetensors` holds the layer on top: features (of each layer that is read, then of the start where it "
         "is; beside them, where `biotl.json` has them in "
-        "`simple_features`, a 1 for each letter at its place, the exchanges of `exchanges.npz`, their likelihood by "
+        "`simple_features`, a 1 for each letter at its place (where each residue has a value: for its letter), the "
+        "exchanges of `exchanges.npz`, their likelihood by "
         "`likelihood.npz`, and counts of words, weighed, centred and multiplied by the directions in `counts.npz`) are "
         "standardised with `feature_mean` and `feature_scale`, those of the backbone multiplied by "
         "`feature_turn` where there is one, and go through `layers` (similarities to `anchors`, each kind with its "

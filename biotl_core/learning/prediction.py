@@ -11,8 +11,8 @@ from biotl_core.backbones.embeddings import N_POOLED, EmbeddingStore, MemoryStor
 from biotl_core.data.alphabets import reverse_complement
 from biotl_core.data.tasks import TASKS
 from biotl_core.evaluation.metrics import Arrays
-from biotl_core.learning.examples import Examples, Targets
-from biotl_core.learning.model import SequenceModel, side_by_side
+from biotl_core.learning.examples import Examples, Targets, side_by_side
+from biotl_core.learning.model import SequenceModel
 from biotl_core.progress import Control
 
 
@@ -45,7 +45,7 @@ def make_examples(
         turned = embed(model.encoder, others, level, store, control, model.layers)
         arrays = [(one + other) / 2 for one, other in zip(arrays, turned, strict=True)]
     if model.is_per_residue:
-        return Examples(arrays, targets)
+        return Examples(arrays, targets, beside)
     pooled = torch.from_numpy(np.concatenate(arrays)) if arrays else torch.zeros(0, N_POOLED * model.width)
     return Examples(side_by_side(model.select(pooled), beside), targets)
 

@@ -31,7 +31,7 @@ def fit_head(model: SequenceModel, train: Examples, control: Control) -> None:
 @torch.inference_mode()
 def _features(model: SequenceModel, examples: Examples, control: Control) -> torch.Tensor:
     if examples.is_ready:
-        return torch.from_numpy(np.concatenate(examples.inputs).astype(np.float32))
+        return examples.ready_rows(range(len(examples)))
     found, done = [], 0
     for piece in examples.pieces(range(len(examples)), model.encoder.device):
         beside = examples.beside_of(piece, model.encoder.device)

@@ -86,8 +86,12 @@ _DEFAULT_LEARNING_RATES: dict[TuningMethod, float] = {
 _DESCENT_FACTOR = 100.0
 """SGD-like optimizers do not rescale the gradient and want far larger steps than AdamW."""
 _DEFAULT_EPOCHS: dict[TuningMethod, int] = {"frozen": 100, "lora": 10, "full": 10, "scratch": 10}
-_RESIDUE_EPOCHS = 20
+_RESIDUE_EPOCHS = range(20, 101)
 """For the head of a frozen backbone where each residue is an example: a pass is then hundreds of times as long."""
+_RESIDUE_STEPS = 2000
+"""As many such passes as make so many steps: few sequences would be left before anything rare is learned."""
+_PATIENT_SHARE = 0.15
+"""Of these passes, without improvement."""
 _DEFAULT_DROPOUT: dict[TuningMethod, float] = {"frozen": 0.3, "lora": 0.1, "full": 0.1, "scratch": 0.1}
 _DEFAULT_BATCH: dict[TuningMethod, int] = {"frozen": 64, "lora": 8, "full": 8, "scratch": 8}
 _RESIDUE_BATCH = 8
@@ -205,7 +209,7 @@ class TrainingSettings:
         "(k-mer counts, Morgan fingerprint), and, where all sequences are of one length, which letter stands where "
         "(one-hot positions). For variants of one protein the letters bring with them how unlike the exchanged amino "
         "acids are and how likely the backbone finds them (BLOSUM62 directions, log-odds). Automatic: what does best "
-        "on the validation part.",
+        "on the validation part; for values at each position, the letter that stands there.",
         choices=get_args(SimpleFeatures),
     )  # fmt: skip
     layers: Layers = _setting(
@@ -307,22 +311,22 @@ class TrainingSettings:
             )
         rate = self.learning_rate or default_learning_rate(self.method, self.optimizer)
         has_short_passes = self.method == "frozen" and not task.is_per_residue
-        most = _RESIDUE_EPOCHS if task.is_per_residue else math.inf
+        epochs, patience = _DEFAULT_EPOCHS[self.method], 10 if has_short_passes else 3
+        if self.method == "frozen" and task.is_per_residue:
+            epochs = patience = None  # the number of sequences says
         largest_batch = _RESIDUE_BATCH if task.is_per_residue else math.inf
         neighbours = _RESIDUE_NEIGHBOURS if self.neighbours is None else self.neighbours
         both_strands = self.both_strands and has_short_passes
         head = self._possible_head(task, loss)
-        epochs = 1 if head == "kernel" else self.epochs or min(_DEFAULT_EPOCHS[self.method], most)
-        patience = self.patience if self.patience is not None else (10 if has_short_passes else 3)
         return TrainingSettings(
             **{
                 **asdict(self),
                 "loss": loss,
                 "learning_rate": rate,
-                "epochs": epochs,
+                "epochs": 1 if head == "kernel" else self.epochs or epochs,
                 "head": head,
                 "batch_size": self.batch_size or min(_DEFAULT_BATCH[self.method], largest_batch),
-                "patience": patience,
+                "patience": patience if self.patience is None else self.patience,
                 "dropout": self.dropout if self.dropout is not None else _DEFAULT_DROPOUT[self.method],
                 "layers": self._possible_layers(task),
                 "neighbours": neighbours if task.is_per_residue else 0,
@@ -346,8 +350,8 @@ class TrainingSettings:
         return "middle_last" if task.is_per_residue else "last"
 
     def _possible_features(self, task: Task, both_strands: bool) -> SimpleFeatures:
-        if task.is_per_residue:
-            return "none"
+        if task.is_per_residue:  # a letter has no words, and costs nothing
+            return "none" if self.simple_features in ("none", "counts") else "letters"
         # A place on one strand is another on the other.
         of_both: dict[str, SimpleFeatures] = {"letters": "none", "both": "counts"}
         return (
@@ -355,8 +359,14 @@ class TrainingSettings:
         )
 
     def for_data(self, n_train: int, modality: Modality) -> "TrainingSettings":
-        """The same resolved settings with the head and the layers that suit the data, where none were asked for."""
+        """The same resolved settings with the head, layers and passes that suit the data, where none were asked for."""
         settings = self
+        if settings.epochs is None:
+            n_steps = math.ceil(n_train / settings.batch_size)
+            passes = math.ceil(_RESIDUE_STEPS / max(n_steps, 1))
+            settings = replace(settings, epochs=min(max(passes, _RESIDUE_EPOCHS[0]), _RESIDUE_EPOCHS[-1]))
+        if settings.patience is None:
+            settings = replace(settings, patience=math.ceil(_PATIENT_SHARE * settings.epochs))
         if self.layers == "auto":
             settings = replace(settings, layers="last" if modality == "protein" else "middle_last")
         if self.head != "auto":
@@ -453,9 +463,6 @@ def head_words(settings: TrainingSettings, modality: Modality, kinds: Sequence[s
         modality: of the sequences.
         kinds: as for `simple_features_words`; None: what the settings alone say.
     """
-    if settings.neighbours:
-        layers = "one convolution" if settings.head == "linear" else "two convolutions"
-        return f"{layers} over {settings.neighbours} positions to either side"
     heads = {
         "linear": "a straight line",
         "kernel": "similarity to the training sequences (kernel ridge regression)",
@@ -464,6 +471,9 @@ def head_words(settings: TrainingSettings, modality: Modality, kinds: Sequence[s
     kinds = settings.kinds_beside if kinds is None else kinds
     beside = [words for words in (start, simple_features_words(kinds, modality)) if words]
     head = heads.get(settings.head, "one hidden layer")
+    if settings.neighbours:
+        layers = "one convolution" if settings.head == "linear" else "two convolutions"
+        head = f"{layers} over {settings.neighbours} positions to either side"
     return f"{head}, which also reads {' and '.join(beside)}" if beside else head
 
 

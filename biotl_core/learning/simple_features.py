@@ -12,8 +12,9 @@ from biotl_core.backbones.encoder import Encoder
 from biotl_core.data.alphabets import reverse_complement
 from biotl_core.data.dataset import Modality
 from biotl_core.data.variants import find_variants
+from biotl_core.learning.examples import Beside
 from biotl_core.learning.exchanges import ParentLikelihood, VariantExchanges
-from biotl_core.learning.letters import VariedLetters
+from biotl_core.learning.letters import OwnLetter, VariedLetters
 from biotl_core.learning.settings import TrainingSettings
 from biotl_core.learning.words import WordCounts
 
@@ -33,6 +34,8 @@ class SimpleFeatures:
     likelihood: ParentLikelihood | None = None
     """Where they are variants of one sequence, and the backbone has learned to name hidden letters; likewise."""
     counts: WordCounts | None = None
+    own_letter: OwnLetter | None = None
+    """For a value at each position; goes with no other kind."""
 
     @classmethod
     def of(
@@ -42,6 +45,8 @@ class SimpleFeatures:
         modality: Modality,
         settings: TrainingSettings,
         judge: Judge | None = None,
+        *,
+        is_per_residue: bool = False,
     ) -> "SimpleFeatures":
         """What the setting `simple_features` asks for, as far as the sequences have it.
 
@@ -51,10 +56,13 @@ class SimpleFeatures:
             modality: of the sequences.
             settings: resolved; "auto" is none, since nothing has chosen.
             judge: what the backbone finds likely; None where it is not asked.
+            is_per_residue: whether a row is a position, not a sequence.
         """
         wanted, sequences = settings.simple_features, list(sequences)
         if wanted not in ("letters", "counts", "both") or not sequences:
             return cls()
+        if is_per_residue:
+            return cls(own_letter=OwnLetter.of(encoder.encode(sequences)))
         letters = exchanges = likelihood = counts = None
         if wanted != "counts" and encoder.tokenizer.is_letterwise and len(set(map(len, sequences))) == 1:
             letters = VariedLetters.of(encoder.encode(sequences))
@@ -70,7 +78,7 @@ class SimpleFeatures:
     @property
     def columns(self) -> tuple[tuple[str, int], ...]:
         """Name and number of columns of each kind that there is, in the order of `read`; exchanges are two kinds."""
-        found = [] if self.letters is None else [("letters", self.letters.width)]
+        found = [("letters", one.width) for one in (self.letters, self.own_letter) if one is not None]
         if self.exchanges is not None:
             found += [("exchanges", width) for width in self.exchanges.widths]
         if self.likelihood is not None:
@@ -94,12 +102,13 @@ class SimpleFeatures:
         """As the setting `simple_features` names it."""
         if self.letters and self.counts:
             return "both"
-        return "letters" if self.letters else "counts" if self.counts else "none"
+        return "letters" if self.letters or self.own_letter else "counts" if self.counts else "none"
 
-    def read(
-        self, sequences: Sequence[str], encoder: Encoder, both_strands: bool = False
-    ) -> torch.Tensor | None:
-        """The columns of some sequences, float32 `(n, sum(widths))`; None where there are no kinds."""
+    def read(self, sequences: Sequence[str], encoder: Encoder, both_strands: bool = False) -> Beside:
+        """The columns of some sequences, float32 `(n, sum(widths))`, or those of all their positions; None where there
+        are no kinds."""
+        if self.own_letter is not None:
+            return self.own_letter.one_hot(encoder.encode(sequences))
         kinds = []
         if self.letters is not None:
             kinds.append(self.letters.one_hot(encoder.encode(sequences)))
@@ -113,7 +122,8 @@ class SimpleFeatures:
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write what is large; what is small, for the model's JSON."""
-        about: dict[str, Any] = {"letters": None if self.letters is None else asdict(self.letters)}
+        small = {"letters": self.letters, "own_letter": self.own_letter}
+        about: dict[str, Any] = {name: None if kind is None else asdict(kind) for name, kind in small.items()}
         for name in _FILES:
             kind = getattr(self, name)
             if kind is not None:
@@ -126,4 +136,5 @@ class SimpleFeatures:
         """What `save` wrote and gave; former versions knew fewer kinds."""
         letters = VariedLetters(**about["letters"]) if about.get("letters") else None
         files = {name: kind.load(folder / about[name]) for name, kind in _FILES.items() if about.get(name)}
-        return cls(letters, **files)
+        own_letter = OwnLetter(**about["own_letter"]) if about.get("own_letter") else None
+        return cls(letters, **files, own_letter=own_letter)
