@@ -17,7 +17,7 @@ from biotl_core.evaluation.metrics import evaluate
 from biotl_core.learning.certainty import predict_with_difficulty, settle_training
 from biotl_core.learning.model import Head, Outputs, build_model, load_model, save_model
 from biotl_core.learning.prediction import make_examples, predict_examples, predict_sequences
-from biotl_core.learning.settings import TrainingSettings
+from biotl_core.learning.settings import TrainingSettings, head_words
 from biotl_core.learning.training import make_accelerator
 from biotl_core.progress import Control
 from biotl_core.runs.tuning import Tuned
@@ -180,6 +180,16 @@ def test_the_letter_of_a_position_stands_beside_its_vector(folder, tmp_path, met
     np.testing.assert_array_equal(rows[:, -3:].detach(), expected)
     # A letter never seen in training has no column.
     assert not make_examples(model, ["W"]).beside[0].any()
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [("linear", "one convolution over 8 {}reads {}"), ("mlp", "two convolutions over 8 {}read {}")],
+)
+def test_the_letter_is_said_of_the_head(head, words):
+    settings = TrainingSettings(head=head).resolved(RESIDUE)
+    said = words.format("positions to either side, which also ", "which letter stands where")
+    assert head_words(settings, "protein") == said
 
 
 def test_the_letter_is_kept_with_the_model(folder, tmp_path):

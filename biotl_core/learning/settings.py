@@ -470,11 +470,13 @@ def head_words(settings: TrainingSettings, modality: Modality, kinds: Sequence[s
     start = "the start of each protein by itself" if settings.pooling == WITH_START else ""
     kinds = settings.kinds_beside if kinds is None else kinds
     beside = [words for words in (start, simple_features_words(kinds, modality)) if words]
-    head = heads.get(settings.head, "one hidden layer")
+    head, verb = heads.get(settings.head, "one hidden layer"), "reads"
     if settings.neighbours:
-        layers = "one convolution" if settings.head == "linear" else "two convolutions"
+        layers, verb = (
+            ("one convolution", verb) if settings.head == "linear" else ("two convolutions", "read")
+        )
         head = f"{layers} over {settings.neighbours} positions to either side"
-    return f"{head}, which also reads {' and '.join(beside)}" if beside else head
+    return f"{head}, which also {verb} {' and '.join(beside)}" if beside else head
 
 
 def last_layer_settings(settings: TrainingSettings, task: Task) -> TrainingSettings:
