@@ -96,5 +96,5 @@ def _rows(tokens: Tokens) -> list[np.ndarray]:
 
 def _letters(tokens: Tokens, which: range | list[int]) -> np.ndarray:
     """Token numbers of the letters of sequences of one length, without special tokens: `(n, length)`."""
-    rows = np.stack([tokens.ids[i] for i in which])
-    return rows[:, tokens.n_before : rows.shape[1] - tokens.n_after]
+    rows = _rows(tokens)
+    return np.stack([rows[i] for i in which])
